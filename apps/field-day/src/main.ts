@@ -1,0 +1,1 @@
+console.log('field-day: nothing to show yet');
