@@ -1,0 +1,116 @@
+/**
+ * Every failure an app can meet has a stable `code`; messages may change between releases, codes may
+ * not. Each code has a heading in `docs/reference/errors.md`.
+ */
+const BRAND = Symbol.for('nexus-store.error');
+
+export type StorageErrorCode =
+  | 'storage/closed'
+  | 'storage/unavailable'
+  | 'storage/read-only'
+  | 'storage/quota-exceeded'
+  | 'storage/busy'
+  | 'storage/corrupt'
+  | 'storage/version-too-new';
+export type QueueErrorCode =
+  | 'queue/full'
+  | 'queue/claim-lost'
+  | 'queue/entry-too-large'
+  | 'queue/duplicate-name';
+export type StoreErrorCode =
+  | 'store/exists'
+  | 'store/not-found'
+  | 'store/invalid-value'
+  | 'store/signed-out';
+export type RemoteErrorCode =
+  | 'remote/offline'
+  | 'remote/timeout'
+  | 'remote/throttled'
+  | 'remote/server'
+  | 'remote/unauthorised'
+  | 'remote/rejected'
+  | 'remote/protocol'
+  | 'remote/upgrade-required'
+  | 'remote/cursor-expired';
+export type ScheduleErrorCode =
+  | 'schedule/unsupported'
+  | 'schedule/unavailable'
+  | 'schedule/too-many-pending'
+  | 'schedule/not-permitted'
+  | 'schedule/not-configured'
+  | 'schedule/invalid'
+  | 'schedule/host';
+export type UsageErrorCode =
+  | 'usage/invalid-argument'
+  | 'usage/unknown-priority'
+  | 'usage/missing-id'
+  | 'usage/unsupported-value'
+  | 'usage/unsupported-runtime';
+export type ErrorCode =
+  | StorageErrorCode
+  | QueueErrorCode
+  | StoreErrorCode
+  | RemoteErrorCode
+  | ScheduleErrorCode
+  | UsageErrorCode;
+
+export interface ErrorOptions {
+  readonly cause?: unknown;
+}
+
+/** The base of every operating error. Decide on `code`, never on the message. */
+export class NexusError<Code extends string = string> extends Error {
+  readonly code: Code;
+
+  constructor(code: Code, message: string, options: ErrorOptions = {}) {
+    super(message);
+    this.name = new.target.name;
+    this.code = code;
+    if (options.cause !== undefined) {
+      Object.defineProperty(this, 'cause', { value: options.cause, configurable: true });
+    }
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+}
+
+/** The database could not do what was asked. Nothing of the failed transaction was kept. */
+export class StorageError extends NexusError<StorageErrorCode> {}
+/** The queue refused, or a claim is no longer held. */
+export class QueueError extends NexusError<QueueErrorCode> {}
+/** A write contradicts what the store holds. */
+export class StoreError extends NexusError<StoreErrorCode> {}
+/** The server could not be asked, or its answer is not usable. */
+export class RemoteError extends NexusError<RemoteErrorCode> {}
+/** The platform's scheduler refused a request. */
+export class ScheduleError extends NexusError<ScheduleErrorCode> {}
+/** The caller passed something that can never work. */
+export class UsageError extends NexusError<UsageErrorCode> {}
+
+/** Work was stopped on purpose; `reason` says why. Named like the platform's own abort error. */
+export class StoppedError extends Error {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    super(`stopped: ${reason}`);
+    this.name = 'AbortError';
+    this.reason = reason;
+  }
+}
+
+/** A broken invariant: a bug in nexus-store, never the caller's fault. */
+export class InvariantError extends Error {
+  constructor(message: string) {
+    super(`invariant broken: ${message}`);
+    this.name = 'InvariantError';
+  }
+}
+
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new InvariantError(message);
+}
+
+/** True for errors of nexus-store, also when two copies of the package are loaded. */
+export function isNexusError(error: unknown, code?: ErrorCode): error is NexusError<ErrorCode> {
+  if (typeof error !== 'object' || error === null || !(BRAND in error)) return false;
+  return code === undefined || (error as unknown as NexusError).code === code;
+}

@@ -1,0 +1,87 @@
+import type { EntityId, EntryId, Operation } from '../model/entry.ts';
+import type { Outcome } from '../model/outcome.ts';
+
+/**
+ * The way to a server.
+ *
+ * Law:
+ * - `push` resolves with exactly one outcome for each entry, in the order of the batch, and never
+ *   rejects for what a network or a server does: those are outcomes. It may be called concurrently.
+ * - An outcome says `applied` only on an acknowledgement that was recognised for what it is.
+ * - Applying is idempotent by `idempotencyKey`; entries of one group are applied together or not at all.
+ * - When `context.signal` aborts, `push` settles soon, with ambiguous outcomes for what was under way.
+ * - Credentials are attached at send time and are never part of an entry.
+ * - `pull` resolves with one page, or rejects with a `RemoteError` (`remote/cursor-expired` asks for a
+ *   full pull). A page's cursor covers exactly the page's rows: no row that commits later on the server
+ *   is ever skipped by it.
+ */
+export interface Remote {
+  readonly capabilities: RemoteCapabilities;
+  push(batch: readonly OutgoingEntry[], context: RemoteContext): Promise<readonly Outcome[]>;
+  pull(request: PullRequest, context: RemoteContext): Promise<PullPage>;
+  /** Calls `onHint` when the server says that something changed, until the signal aborts. */
+  listen(onHint: (collection: string | null) => void, context: RemoteContext): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface RemoteCapabilities {
+  readonly pull: boolean;
+  /** The server can say that something changed. */
+  readonly hints: boolean;
+  /** The most entries that one push may carry. */
+  readonly maxBatch: number;
+}
+
+export interface RemoteContext {
+  readonly signal: AbortSignal;
+  /** Wall time now, epoch milliseconds, to judge dates in answers that lack one of their own. */
+  readonly now: number;
+  /** The stable id of the user whose entries these are; null if nobody signed in. */
+  readonly principal: string | null;
+}
+
+/** One entry as it is sent. */
+export interface OutgoingEntry {
+  readonly id: EntryId;
+  readonly idempotencyKey: string;
+  readonly collection: string;
+  readonly entityId: EntityId;
+  readonly operation: Operation;
+  readonly command: string | null;
+  /** True if the payload holds only the changed fields. */
+  readonly isPatch: boolean;
+  /** The version this mutation was made on; null if the server has not told us of one. */
+  readonly baseVersion: string | null;
+  /** The payload as JSON text, ready to be put on the wire; null for a delete. */
+  readonly payloadJson: string | null;
+  /** The payload as a value, decoded on access. */
+  readonly payload: unknown;
+  readonly schemaVersion: number;
+  /** Entries with the same group are applied together. */
+  readonly group: string | null;
+  /** Consumed attempts before this one. */
+  readonly attempts: number;
+}
+
+export interface PullRequest {
+  readonly collection: string;
+  /** What the last page gave; null for everything. */
+  readonly cursor: string | null;
+  readonly limit: number;
+}
+
+export interface PulledRow {
+  readonly id: EntityId;
+  readonly version: string;
+  /** The value; undefined for a tombstone. */
+  readonly value: unknown;
+  readonly isDeleted: boolean;
+  /** The idempotency key of the mutation that made this version, so that an echo is recognised. */
+  readonly operationId: string | null;
+}
+
+export interface PullPage {
+  readonly rows: readonly PulledRow[];
+  readonly cursor: string;
+  readonly hasMore: boolean;
+}
