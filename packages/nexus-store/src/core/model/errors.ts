@@ -21,7 +21,7 @@ export type StoreErrorCode =
   | 'store/exists'
   | 'store/not-found'
   | 'store/invalid-value'
-  | 'store/signed-out';
+  | 'store/has-pending';
 export type RemoteErrorCode =
   | 'remote/offline'
   | 'remote/timeout'
@@ -29,6 +29,7 @@ export type RemoteErrorCode =
   | 'remote/server'
   | 'remote/unauthorised'
   | 'remote/rejected'
+  | 'remote/conflict'
   | 'remote/protocol'
   | 'remote/upgrade-required'
   | 'remote/cursor-expired';
@@ -58,6 +59,11 @@ export interface ErrorOptions {
   readonly cause?: unknown;
 }
 
+export interface RemoteErrorOptions extends ErrorOptions {
+  readonly status?: number;
+  readonly retryAfterMs?: number;
+}
+
 /** The base of every operating error. Decide on `code`, never on the message. */
 export class NexusError<Code extends string = string> extends Error {
   readonly code: Code;
@@ -80,7 +86,18 @@ export class QueueError extends NexusError<QueueErrorCode> {}
 /** A write contradicts what the store holds. */
 export class StoreError extends NexusError<StoreErrorCode> {}
 /** The server could not be asked, or its answer is not usable. */
-export class RemoteError extends NexusError<RemoteErrorCode> {}
+export class RemoteError extends NexusError<RemoteErrorCode> {
+  /** The HTTP status, where there was one. */
+  readonly status?: number;
+  /** How long the server asked to wait, in milliseconds. */
+  readonly retryAfterMs?: number;
+
+  constructor(code: RemoteErrorCode, message: string, options: RemoteErrorOptions = {}) {
+    super(code, message, options);
+    if (options.status !== undefined) this.status = options.status;
+    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+  }
+}
 /** The platform's scheduler refused a request. */
 export class ScheduleError extends NexusError<ScheduleErrorCode> {}
 /** The caller passed something that can never work. */

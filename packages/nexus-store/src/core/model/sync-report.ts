@@ -1,0 +1,24 @@
+/** What one `sync` did. */
+export interface SyncReport {
+  /** Entries that the server acknowledged. */
+  readonly pushed: number;
+  /** Rows that came from the server, tombstones included. */
+  readonly pulled: number;
+  /** Conflicts met, resolved ones included. */
+  readonly conflicts: number;
+  /** Entries that became dead letters. */
+  readonly dead: number;
+  /** Entries that are still to be sent. */
+  readonly remaining: number;
+  /**
+   * - `drained`: nothing was left that may be sent now.
+   * - `deadline`: the window or the budget ended.
+   * - `offline`: the server could not be reached.
+   * - `blocked`: the server asked to wait, refused the credentials, or wants a newer app.
+   * - `aborted`: the caller's signal. `paused`: `pause` is in force.
+   */
+  readonly stoppedBy: 'drained' | 'deadline' | 'offline' | 'blocked' | 'aborted' | 'paused';
+  /** Epoch milliseconds when the next attempt is due; null if none is. */
+  readonly nextAttemptAt: number | null;
+  readonly durationMs: number;
+}

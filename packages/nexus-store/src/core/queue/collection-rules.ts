@@ -1,0 +1,23 @@
+/** What the queue must know of a collection to fold its mutations. Values are decoded. */
+export interface CollectionRules {
+  /** Fold a newer mutation into one that was not sent yet. False keeps every mutation, for audits. */
+  readonly coalesce: boolean;
+  /** Folds two waiting commands of one name into one. Absent: commands are never folded. */
+  readonly merge?: ((previous: unknown, next: unknown, command: string) => unknown) | undefined;
+  /** What a command does to the local value. Absent: the value changes only when the server says so. */
+  readonly applyCommand?: ((value: unknown, command: string, args: unknown) => unknown) | undefined;
+  /** What becomes of a lane whose head was rejected. */
+  readonly onRejected: OnRejected;
+}
+
+/**
+ * - `park`: the lane waits until someone retries or discards the dead letter; other lanes go on.
+ * - `skip`: the dead letter leaves the lane and what is behind it goes on.
+ * - `revert`: the whole lane becomes dead letters and the local value is the server's again.
+ */
+export type OnRejected = 'park' | 'skip' | 'revert';
+
+export const DEFAULT_RULES: CollectionRules = { coalesce: true, onRejected: 'park' };
+
+/** The rules of a collection by its name. */
+export type RulesOf = (collection: string) => CollectionRules;

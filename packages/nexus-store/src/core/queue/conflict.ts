@@ -1,0 +1,110 @@
+import type { CollectionRules } from './collection-rules.ts';
+import { removeEntry, setState } from './enqueue.ts';
+import { applyMutation, settleRow } from './fold.ts';
+import { findEntry, place, rowOf } from './lanes.ts';
+import { nameOf } from './entry-view.ts';
+import { detailOf, entryBytes, withDetail, type EntryRecord, type RowRecord } from './records.ts';
+import type { UnitOfWork } from './unit-of-work.ts';
+
+/** What the server has of an entity; value null: nothing. */
+export interface RemoteState {
+  readonly version: string | null;
+  readonly value: string | null;
+}
+
+/** How a conflict is to end. */
+export interface ConflictDecision {
+  readonly remote: RemoteState;
+  /** Send ours again on top of theirs, give ours up, or send this value. */
+  readonly use: 'local' | 'remote' | 'merged';
+  /** The merged value as text; null to delete. */
+  readonly merged?: string | null;
+  /** A fresh key: the mutation that was refused must not stand for the new one. */
+  readonly idempotencyKey: string;
+}
+
+/** Applies a decision: the server's row becomes the base, and the entry goes on or away. */
+export async function rebaseEntry(
+  uow: UnitOfWork,
+  entry: EntryRecord,
+  decision: ConflictDecision,
+  rules: CollectionRules,
+): Promise<void> {
+  const row = await rowOf(uow, entry);
+  if (row === undefined) return;
+  const { remote } = decision;
+  uow.putRow({ ...row, shadow: remote.value, version: remote.version });
+  if (decision.use === 'remote') {
+    await removeEntry(uow, entry);
+  } else {
+    const next = rebased(entry, row, decision, rules);
+    uow.countEntry(entry.partition, entry.priority, entryBytes(entry.payload), -1);
+    uow.countEntry(entry.partition, entry.priority, entryBytes(next.payload), 1);
+    const pending = setState(uow, { ...next, state: entry.state }, null);
+    uow.putEntry(pending);
+    await place(uow, pending);
+  }
+  const left = await rowOf(uow, entry);
+  if (left !== undefined) await settleRow(uow, left, rules);
+  uow.notify({ type: 'conflict-resolved', ...nameOf(entry), use: decision.use });
+}
+
+function rebased(
+  entry: EntryRecord,
+  row: RowRecord,
+  decision: ConflictDecision,
+  rules: CollectionRules,
+): EntryRecord {
+  const exists = decision.remote.value !== null;
+  const detail = detailOf(entry);
+  const fresh = {
+    ...entry,
+    idempotencyKey: decision.idempotencyKey,
+    ambiguous: 0 as const,
+    notBefore: null,
+  };
+  const settled = withDetail(fresh, {
+    pinned: undefined,
+    conflict: undefined,
+    rounds: (detail.rounds ?? 0) + 1,
+  });
+  if (decision.use === 'merged') {
+    const merged = decision.merged ?? null;
+    const operation = merged === null ? 'delete' : exists ? 'update' : 'create';
+    return withDetail(
+      { ...settled, operation, payload: merged },
+      { isPatch: undefined, command: undefined },
+    );
+  }
+  if (entry.operation === 'create' && exists) return { ...settled, operation: 'update' };
+  if (entry.operation === 'update' && !exists) {
+    // The server has nothing to lay a patch over: what the app sees is made anew, whole.
+    const base = detail.pinned === undefined ? row.shadow : detail.pinned.value;
+    const payload = detail.isPatch === true ? applyMutation(base, entry, rules) : entry.payload;
+    return withDetail({ ...settled, operation: 'create', payload }, { isPatch: undefined });
+  }
+  return settled;
+}
+
+/**
+ * The server's row as a pull brought it, for an entity with entries waiting: it goes to the shadow,
+ * and what waits is laid over it anew. The mutation that stands first keeps the base it was made on,
+ * so that the server can still see the conflict.
+ *
+ * @param isEcho the row is the effect of the first waiting mutation itself
+ */
+export async function rebaseOnPull(
+  uow: UnitOfWork,
+  row: RowRecord,
+  remote: RemoteState,
+  isEcho: boolean,
+  rules: CollectionRules,
+): Promise<void> {
+  const head = row.head === null ? undefined : await findEntry(uow, row.partition, row.head);
+  if (head !== undefined && !isEcho && detailOf(head).pinned === undefined) {
+    uow.putEntry(withDetail(head, { pinned: { version: row.version, value: row.shadow } }));
+  }
+  const moved = { ...row, shadow: remote.value, version: remote.version };
+  uow.putRow(moved);
+  await settleRow(uow, moved, rules);
+}

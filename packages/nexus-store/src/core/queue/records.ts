@@ -1,0 +1,142 @@
+import type { EntityId } from '../model/entry.ts';
+import type { SyncFailure } from '../model/outcome.ts';
+import type { PriorityRank } from '../model/priority.ts';
+
+/** A record of the table `rows`. */
+export interface RowRecord {
+  readonly partition: number;
+  readonly collection: string;
+  readonly id: EntityId;
+  readonly value: string | null;
+  readonly shadow: string | null;
+  readonly version: string | null;
+  readonly head: number | null;
+  readonly tail: number | null;
+  readonly depth: number;
+  readonly lane: string | null;
+  readonly fetchedAt: number | null;
+}
+
+/** `item` is an entry of a `PrioritySyncQueue`: no entity, no lane. */
+export type StoredOperation = 'create' | 'update' | 'delete' | 'command' | 'item';
+
+/** A record of the table `entries`. */
+export interface EntryRecord {
+  readonly position: number;
+  readonly seq: number;
+  readonly partition: number;
+  readonly collection: string;
+  readonly entity: EntityId;
+  readonly operation: StoredOperation;
+  readonly payload: string | null;
+  readonly priority: PriorityRank;
+  readonly attempts: number;
+  readonly idempotencyKey: string;
+  readonly enqueuedAt: number;
+  /** null: never sent. 0: sent, and definitely not applied. 1: sent, outcome unknown. */
+  readonly ambiguous: 0 | 1 | null;
+  readonly behind: string | null;
+  readonly notBefore: number | null;
+  readonly expiresAt: number | null;
+  readonly state: 'dead' | 'conflict' | null;
+  readonly detail: string | null;
+}
+
+/** A record of the table `leases`. */
+export interface LeaseRecord {
+  readonly fence: number;
+  readonly partition: number;
+  readonly owner: string;
+  readonly until: number;
+  readonly leaseMs: number;
+  /** Positions, as JSON. */
+  readonly positions: string;
+}
+
+/** What the column `detail` holds. Every field is absent in the common case. */
+export interface EntryDetail {
+  /** The payload holds only the changed fields. */
+  readonly isPatch?: boolean;
+  readonly command?: string;
+  readonly schemaVersion?: number;
+  /** Names the transaction. */
+  readonly group?: string;
+  /** The seqs of all entries of the transaction; the first of them stands in the queue for all. */
+  readonly members?: readonly number[];
+  /** Who stands for the transaction, once the entry it is named after has left it. */
+  readonly leader?: number;
+  /** What it was declared to follow, as seqs; settled ones stay named. */
+  readonly after?: readonly number[];
+  /** How many of `after` are not settled. */
+  readonly waits?: number;
+  /** Someone waits for this entry beyond its lane. */
+  readonly hasDependents?: boolean;
+  /** The best priority of those who wait beyond its lane, and behind it in its lane. */
+  readonly boost?: PriorityRank;
+  /** The nearest earlier entry of the lane that has ties beyond the lane. */
+  readonly previousLinked?: number;
+  /** The version and value it was made on, once the row has moved past them. */
+  readonly pinned?: { readonly version: string | null; readonly value: string | null };
+  readonly failure?: SyncFailure;
+  /** What the server had when it refused this entry as a conflict. */
+  readonly conflict?: { readonly version: string | null; readonly value: string | null };
+  /** How often a conflict of this entry was resolved. */
+  readonly rounds?: number;
+  /** A pull brought its effect before its acknowledgement came: the server's row holds it already. */
+  readonly isEchoed?: boolean;
+  /** It left its lane when it was buried: nothing waits for it any more. */
+  readonly isDetached?: boolean;
+}
+
+/** What the column `lane` of a row holds, for lanes of more than one entry or with ties beyond. */
+export interface LaneDetail {
+  /** How many entries of the lane want each priority. */
+  readonly wants: readonly [number, number, number, number];
+  /** The last entry of the lane with ties beyond it. */
+  readonly lastLinked?: number;
+}
+
+const NO_DETAIL: EntryDetail = Object.freeze({});
+
+export function detailOf(entry: EntryRecord): EntryDetail {
+  return entry.detail === null ? NO_DETAIL : (JSON.parse(entry.detail) as EntryDetail);
+}
+
+/** The entry with some details changed; a field set to undefined is taken away. */
+export function withDetail(
+  entry: EntryRecord,
+  change: { readonly [K in keyof EntryDetail]?: EntryDetail[K] | undefined },
+): EntryRecord {
+  const text = JSON.stringify({ ...detailOf(entry), ...change });
+  return { ...entry, detail: text === '{}' ? null : text };
+}
+
+export function laneDetailOf(row: RowRecord): LaneDetail | null {
+  return row.lane === null ? null : (JSON.parse(row.lane) as LaneDetail);
+}
+
+/** The lane of an entity as text, in which the entries that wait behind others are indexed. */
+export function laneKey(partition: number, collection: string, id: EntityId): string {
+  return `${partition}/${collection}/${typeof id === 'number' ? '#' : '$'}${id}`;
+}
+
+/** What an entry costs against `maxBytes`: its payload and about what its columns take. */
+export function entryBytes(payload: string | null): number {
+  return (payload?.length ?? 0) + 100;
+}
+
+export function emptyRow(partition: number, collection: string, id: EntityId): RowRecord {
+  return {
+    partition,
+    collection,
+    id,
+    value: null,
+    shadow: null,
+    version: null,
+    head: null,
+    tail: null,
+    depth: 0,
+    lane: null,
+    fetchedAt: null,
+  };
+}

@@ -1,0 +1,371 @@
+import type { EntityId } from '../model/entry.ts';
+import { assert } from '../model/errors.ts';
+import type { SyncEvent } from '../model/events.ts';
+import type { PriorityRank } from '../model/priority.ts';
+import { STORAGE_SCHEMA } from '../model/storage-schema.ts';
+import type {
+  Change,
+  Key,
+  KeyPart,
+  ScanRange,
+  StorageTransaction,
+  StoredRecord,
+} from '../ports/storage.ts';
+import { QueueState, type Counters, type StateMark } from './queue-state.ts';
+import type { EntryRecord, LeaseRecord, RowRecord } from './records.ts';
+import { Slot, SlotTable, UNREAD } from './slots.ts';
+
+export type { Counters } from './queue-state.ts';
+
+/** A point to come back to when one of several bodies in a transaction fails. */
+export interface Savepoint {
+  readonly undoLength: number;
+  readonly noticeLength: number;
+  readonly state: StateMark | undefined;
+}
+
+/** A row changed in a transaction, for those who watch it. */
+export interface ChangedRow {
+  readonly partition: number;
+  readonly collection: string;
+  readonly id: EntityId;
+}
+
+/** A row before and after a transaction; undefined: there was or is none. */
+export interface RowChange {
+  readonly before: RowRecord | undefined;
+  readonly after: RowRecord | undefined;
+}
+
+/** Leases are read all at once: leaving one out would let two runners send its entries. */
+const ALL_LEASES = 1_000_000;
+
+/**
+ * One storage transaction as the queue works on it: reads are remembered, writes are gathered and go
+ * to the driver in one call. Several bodies can share it; each can be undone alone.
+ */
+export class UnitOfWork {
+  readonly #tx: StorageTransaction;
+  readonly #isReadOnly: boolean;
+  readonly #slots = new SlotTable();
+  readonly #undoSlots: Slot[] = [];
+  readonly #undoRecords: (StoredRecord | undefined)[] = [];
+  readonly #touchedRows: Slot[] = [];
+  #dirty: Slot[] = [];
+  #state: QueueState | undefined;
+  #leases: Map<number, LeaseRecord> | undefined;
+  #leased: Set<number> | undefined;
+  /** Told to listeners once the transaction is committed. */
+  readonly notices: SyncEvent[] = [];
+
+  constructor(tx: StorageTransaction, mode: 'read' | 'write' = 'write') {
+    this.#tx = tx;
+    this.#isReadOnly = mode === 'read';
+  }
+
+  // ---- state -------------------------------------------------------------------------------------
+
+  /** Reads the counters; call before anything that changes them. */
+  async loadState(): Promise<void> {
+    if (this.#state !== undefined) return;
+    const [record] = await this.#tx.get('meta', [['queue']]);
+    this.#state = new QueueState(record?.['value'] as string | undefined);
+  }
+
+  get state(): QueueState {
+    assert(this.#state !== undefined, 'loadState comes first');
+    return this.#state;
+  }
+
+  counters(partition: number): Counters {
+    return this.state.counters(partition);
+  }
+
+  setCounters(partition: number, counters: Counters): void {
+    this.state.setCounters(partition, counters);
+  }
+
+  takeSeq(): number {
+    return this.state.takeSeq();
+  }
+
+  takeFence(): number {
+    return this.state.takeFence();
+  }
+
+  /** An entry came (+1) or went (-1), of this priority and size. */
+  countEntry(partition: number, rank: PriorityRank, bytes: number, sign: 1 | -1): void {
+    this.state.countEntry(partition, rank, bytes, sign);
+  }
+
+  // ---- rows --------------------------------------------------------------------------------------
+
+  /** Reads many rows at once, so that what follows finds them at hand. */
+  async preloadRows(keys: readonly ChangedRow[]): Promise<void> {
+    const missing: Slot[] = [];
+    for (const { partition, collection, id } of keys) {
+      const slot = this.#slots.row(partition, collection, id);
+      if (slot.record !== UNREAD || slot.isAsked) continue;
+      slot.isAsked = true;
+      missing.push(slot);
+    }
+    if (missing.length > 0) await this.#read('rows', missing);
+  }
+
+  async row(partition: number, collection: string, id: EntityId): Promise<RowRecord | undefined> {
+    const slot = this.#slots.row(partition, collection, id);
+    if (slot.record === UNREAD) await this.#read('rows', [slot]);
+    return slot.record as RowRecord | undefined;
+  }
+
+  /** The row if it was read already; false if it must be read with `row`. */
+  rowAtHand(partition: number, collection: string, id: EntityId): RowRecord | undefined | false {
+    const { record } = this.#slots.row(partition, collection, id);
+    return record === UNREAD ? false : (record as RowRecord | undefined);
+  }
+
+  putRow(row: RowRecord): void {
+    this.#changeRow(this.#slots.row(row.partition, row.collection, row.id), row);
+  }
+
+  deleteRow(row: RowRecord): void {
+    this.#changeRow(this.#slots.row(row.partition, row.collection, row.id), undefined);
+  }
+
+  /** The rows that this transaction changed. */
+  get changedRows(): readonly ChangedRow[] {
+    return this.#changedRowSlots().map((slot) => {
+      const [partition, collection, id] = slot.key as readonly [number, string, EntityId];
+      return { partition, collection, id };
+    });
+  }
+
+  /** The same with what they were and are. */
+  rowChanges(): readonly RowChange[] {
+    return this.#changedRowSlots().map((slot) => ({
+      before: slot.base as RowRecord | undefined,
+      after: slot.record as RowRecord | undefined,
+    }));
+  }
+
+  #changedRowSlots(): Slot[] {
+    return this.#touchedRows.filter((slot) => slot.record !== slot.base);
+  }
+
+  #changeRow(slot: Slot, row: RowRecord | undefined): void {
+    assert(slot.base !== UNREAD, 'a row is read before it is changed');
+    if (!slot.isTouched) {
+      slot.isTouched = true;
+      this.#touchedRows.push(slot);
+    }
+    this.#change(slot, row as unknown as StoredRecord | undefined);
+  }
+
+  // ---- entries -----------------------------------------------------------------------------------
+
+  async entriesAt(positions: readonly number[]): Promise<readonly (EntryRecord | undefined)[]> {
+    const slots = positions.map((position) => this.#slots.entry(position));
+    const missing = slots.filter((slot) => slot.record === UNREAD);
+    if (missing.length > 0) await this.#read('entries', missing);
+    return slots.map((slot) => slot.record as EntryRecord | undefined);
+  }
+
+  async entryAt(position: number): Promise<EntryRecord | undefined> {
+    const slot = this.#slots.entry(position);
+    if (slot.record === UNREAD) await this.#read('entries', [slot]);
+    return slot.record as EntryRecord | undefined;
+  }
+
+  /** The entry that stands at one of these positions. */
+  async entryAtAny(positions: readonly number[]): Promise<EntryRecord | undefined> {
+    for (const position of positions) {
+      const { record } = this.#slots.entry(position);
+      if (record !== UNREAD && record !== undefined) return record as unknown as EntryRecord;
+    }
+    return (await this.entriesAt(positions)).find((entry) => entry !== undefined);
+  }
+
+  putEntry(entry: EntryRecord): void {
+    const slot = this.#slots.entry(entry.position);
+    // An entry stands in one place: where it comes to was empty.
+    if (slot.record === UNREAD) slot.learn(undefined);
+    this.#change(slot, entry as unknown as StoredRecord);
+  }
+
+  deleteEntry(entry: EntryRecord): void {
+    this.#change(this.#slots.entry(entry.position), undefined);
+  }
+
+  /** Gives an entry another position: another key, so the old record goes. */
+  moveEntry(entry: EntryRecord, position: number): EntryRecord {
+    if (entry.position === position) return entry;
+    this.deleteEntry(entry);
+    const moved = { ...entry, position };
+    this.putEntry(moved);
+    return moved;
+  }
+
+  async scanEntries(range: ScanRange): Promise<readonly EntryRecord[]> {
+    return (await this.scan('entries', range)) as unknown as readonly EntryRecord[];
+  }
+
+  // ---- leases ------------------------------------------------------------------------------------
+
+  /** All claims that are out, of every partition, by fence. */
+  async leases(): Promise<ReadonlyMap<number, LeaseRecord>> {
+    if (this.#leases === undefined) {
+      const records = await this.scan('leases', { limit: ALL_LEASES });
+      this.#leases = new Map(
+        records.map((record) => [record['fence'] as number, record as unknown as LeaseRecord]),
+      );
+    }
+    return this.#leases;
+  }
+
+  /** The positions of all claimed entries. */
+  async leasedPositions(): Promise<ReadonlySet<number>> {
+    if (this.#leased === undefined) {
+      const leased = new Set<number>();
+      for (const lease of (await this.leases()).values()) {
+        for (const position of JSON.parse(lease.positions) as number[]) leased.add(position);
+      }
+      this.#leased = leased;
+    }
+    return this.#leased;
+  }
+
+  async putLease(lease: LeaseRecord): Promise<void> {
+    ((await this.leases()) as Map<number, LeaseRecord>).set(lease.fence, lease);
+    this.#leased = undefined;
+    this.put('leases', [lease.fence], lease as unknown as StoredRecord);
+  }
+
+  async deleteLease(fence: number): Promise<void> {
+    ((await this.leases()) as Map<number, LeaseRecord>).delete(fence);
+    this.#leased = undefined;
+    this.delete('leases', [fence]);
+  }
+
+  // ---- any table ---------------------------------------------------------------------------------
+
+  async get(table: string, key: Key): Promise<StoredRecord | undefined> {
+    const slot = this.#slots.at(table, key);
+    if (slot.record === UNREAD) await this.#read(table, [slot]);
+    return slot.record;
+  }
+
+  put(table: string, key: Key, record: StoredRecord): void {
+    const slot = this.#slots.at(table, key);
+    if (table === 'rows') this.#changeRow(slot, record as unknown as RowRecord);
+    else this.#change(slot, record);
+  }
+
+  delete(table: string, key: Key): void {
+    const slot = this.#slots.at(table, key);
+    if (table === 'rows') this.#changeRow(slot, undefined);
+    else this.#change(slot, undefined);
+  }
+
+  async scan(table: string, range: ScanRange): Promise<readonly StoredRecord[]> {
+    if (this.#isReadOnly) return this.#tx.scan(table, range);
+    await this.#send(true);
+    const records = await this.#tx.scan(table, range);
+    const columns = STORAGE_SCHEMA.tables[table]?.key ?? [];
+    for (const record of records) {
+      const key = columns.map((column) => record[column] as KeyPart);
+      const slot = this.#slots.at(table, key);
+      if (slot.record === UNREAD) slot.learn(record);
+    }
+    return records;
+  }
+
+  notify(notice: SyncEvent): void {
+    this.notices.push(notice);
+  }
+
+  // ---- the transaction ---------------------------------------------------------------------------
+
+  savepoint(): Savepoint {
+    return {
+      undoLength: this.#undoSlots.length,
+      noticeLength: this.notices.length,
+      state: this.#state?.mark(),
+    };
+  }
+
+  /** Undoes everything since the savepoint, also what was sent to the driver since. */
+  rollbackTo(savepoint: Savepoint): void {
+    while (this.#undoSlots.length > savepoint.undoLength) {
+      const slot = this.#undoSlots.pop() as Slot;
+      const record = this.#undoRecords.pop();
+      slot.record = record === UNREAD ? slot.base : record;
+      this.#markDirty(slot);
+    }
+    this.notices.length = savepoint.noticeLength;
+    if (savepoint.state !== undefined) this.#state?.rollbackTo(savepoint.state);
+    this.#leases = undefined;
+    this.#leased = undefined;
+  }
+
+  /** Sends all that changed to the driver, at the end. */
+  async flush(): Promise<void> {
+    if (this.#state?.isChanged === true) {
+      this.put('meta', ['queue'], { name: 'queue', value: this.#state.toText() });
+    }
+    await this.#send(false);
+  }
+
+  /** @param mayRollBack what is overwritten now may have to be brought back */
+  async #send(mayRollBack: boolean): Promise<void> {
+    const slots = this.#dirty;
+    if (slots.length === 0) return;
+    if (mayRollBack) await this.#learnBases(slots);
+    this.#dirty = [];
+    const changes: Change[] = [];
+    for (const slot of slots) {
+      slot.isDirty = false;
+      const { table, record } = slot;
+      if (record === UNREAD) continue;
+      changes.push(record === undefined ? { table, delete: slot.key } : { table, put: record });
+    }
+    if (changes.length > 0) await this.#tx.write(changes);
+  }
+
+  async #learnBases(slots: readonly Slot[]): Promise<void> {
+    const unknown = slots.filter((slot) => slot.base === UNREAD && slot.record !== UNREAD);
+    for (const table of new Set(unknown.map((slot) => slot.table))) {
+      const ofTable = unknown.filter((slot) => slot.table === table);
+      const records = await this.#tx.get(
+        table,
+        ofTable.map((slot) => slot.key),
+      );
+      ofTable.forEach((slot, index) => {
+        slot.base = records[index];
+      });
+    }
+  }
+
+  async #read(table: string, slots: readonly Slot[]): Promise<void> {
+    const records = await this.#tx.get(
+      table,
+      slots.map((slot) => slot.key),
+    );
+    slots.forEach((slot, index) => {
+      // Two readers may have asked at once; what was changed since stays changed.
+      if (slot.record === UNREAD) slot.learn(records[index]);
+    });
+  }
+
+  #change(slot: Slot, record: StoredRecord | undefined): void {
+    this.#undoSlots.push(slot);
+    this.#undoRecords.push(slot.record);
+    slot.record = record;
+    this.#markDirty(slot);
+  }
+
+  #markDirty(slot: Slot): void {
+    if (slot.isDirty) return;
+    slot.isDirty = true;
+    this.#dirty.push(slot);
+  }
+}
