@@ -1,0 +1,53 @@
+import type { EntityId, Operation } from '../model/entry.ts';
+import type { SyncEvent } from '../model/events.ts';
+import type { Remote } from '../ports/remote.ts';
+import type { Runtime } from '../ports/runtime.ts';
+import type { RulesOf } from '../queue/collection-rules.ts';
+import type { QueueLimits } from '../queue/enqueue.ts';
+import type { Writer } from '../queue/writer.ts';
+import type { ConflictStrategy } from './conflict-strategy.ts';
+import type { EngineOptions } from './sync-options.ts';
+
+/** Whose entries are sent: a partition of the storage and the stable id of its user. */
+export interface Principal {
+  readonly partition: number;
+  /** null: nobody signed in. */
+  readonly id: string | null;
+}
+
+/** A queued payload of an older app, on its way through `migrate`. */
+export interface MigratedEntry {
+  readonly id: EntityId;
+  readonly operation: Operation;
+  readonly command: string | null;
+  readonly isPatch: boolean;
+  readonly payload: unknown;
+  /** The version the payload was written with. */
+  readonly schemaVersion: number;
+}
+
+/** What the engine knows of a collection. */
+export interface SyncedCollection {
+  readonly name: string;
+  readonly conflict: ConflictStrategy<unknown>;
+  readonly schemaVersion: number;
+  readonly migrate: ((entry: MigratedEntry) => unknown) | undefined;
+  /** Rows are fetched from the server too. */
+  readonly isPulled: boolean;
+}
+
+/** What the engine works with. */
+export interface SyncContext {
+  readonly runtime: Runtime;
+  readonly writer: Writer;
+  readonly remote: Remote;
+  readonly options: EngineOptions;
+  readonly limits: QueueLimits;
+  readonly rulesOf: RulesOf;
+  /** True in a background run without a screen. */
+  readonly isHeadless: boolean;
+  principal(): Principal;
+  collection(name: string): SyncedCollection | undefined;
+  collections(): readonly SyncedCollection[];
+  emit(event: SyncEvent): void;
+}

@@ -1,0 +1,112 @@
+import type { Duration } from '../model/duration.ts';
+import { durationMs } from '../model/duration.ts';
+import { UsageError } from '../model/errors.ts';
+import { DEFAULT_BACKOFF, type Backoff } from '../queue/backoff.ts';
+
+/** How one `sync` may run. */
+export interface SyncOptions {
+  /** Epoch milliseconds by which it has stopped. Nothing is sent that could end later. */
+  readonly deadline?: number;
+  /** The longest it may take. The earlier of both counts. */
+  readonly budget?: Duration;
+  /** Stops it: what is under way becomes ambiguous and is sent again later with the same key. */
+  readonly signal?: AbortSignal;
+  /** For the journal and the events. */
+  readonly reason?: string;
+}
+
+/** How the engine sends. Every value has a default; see `ENGINE_DEFAULTS`. */
+export interface EngineOptions {
+  /** Requests in flight at once; one more is kept for critical entries. */
+  readonly concurrency: number;
+  /** Entries in one request, as far as the remote allows. Small, so that urgent writes go next. */
+  readonly batchSize: number;
+  /** The longest one request may take. */
+  readonly requestTimeoutMs: number;
+  /** How long a claim protects its entries: longer than a request, or two runners may send the same. */
+  readonly leaseMs: number;
+  readonly backoff: Backoff;
+  /** Consumed attempts after which an entry becomes a dead letter. */
+  readonly maxAttempts: number;
+  /** Heads that waited this long compete one class higher; null: strict priority. */
+  readonly agingMs: number | null;
+  /** Rows asked for in one pull. */
+  readonly pullLimit: number;
+}
+
+export const ENGINE_DEFAULTS: EngineOptions = {
+  concurrency: 4,
+  batchSize: 50,
+  requestTimeoutMs: 30_000,
+  leaseMs: 40_000,
+  backoff: DEFAULT_BACKOFF,
+  maxAttempts: 10,
+  agingMs: null,
+  pullLimit: 500,
+};
+
+/** The engine's options as an app writes them. */
+export interface SyncSettings {
+  /** @defaultValue `4` */
+  readonly concurrency?: number;
+  /** @defaultValue `50` */
+  readonly batchSize?: number;
+  /** @defaultValue `'30s'` */
+  readonly requestTimeout?: Duration;
+  /** @defaultValue the request timeout and ten seconds */
+  readonly lease?: Duration;
+  /** @defaultValue exponential from one second, at most five minutes, one hour after ten attempts */
+  readonly backoff?: {
+    readonly policy?: 'exponential' | 'linear';
+    readonly initial?: Duration;
+    readonly cap?: Duration;
+  };
+  /** @defaultValue `10` */
+  readonly maxAttempts?: number;
+  /** @defaultValue off: priority is strict */
+  readonly aging?: Duration;
+}
+
+/** @throws UsageError `usage/invalid-argument`, naming the field */
+export function engineOptions(settings: SyncSettings): EngineOptions {
+  const requestTimeoutMs = durationMs(
+    settings.requestTimeout ?? ENGINE_DEFAULTS.requestTimeoutMs,
+    'requestTimeout',
+  );
+  const leaseMs = durationMs(settings.lease ?? requestTimeoutMs + 10_000, 'lease');
+  if (leaseMs <= requestTimeoutMs) {
+    throw new UsageError(
+      'usage/invalid-argument',
+      `lease (${leaseMs} ms) must be longer than requestTimeout (${requestTimeoutMs} ms), or two runners may send the same entry`,
+    );
+  }
+  return {
+    ...ENGINE_DEFAULTS,
+    concurrency: wholeNumber(settings.concurrency ?? ENGINE_DEFAULTS.concurrency, 'concurrency'),
+    batchSize: wholeNumber(settings.batchSize ?? ENGINE_DEFAULTS.batchSize, 'batchSize'),
+    maxAttempts: wholeNumber(settings.maxAttempts ?? ENGINE_DEFAULTS.maxAttempts, 'maxAttempts'),
+    requestTimeoutMs,
+    leaseMs,
+    backoff: backoffOf(settings),
+    agingMs: settings.aging === undefined ? null : durationMs(settings.aging, 'aging'),
+  };
+}
+
+function backoffOf({ backoff = {} }: SyncSettings): Backoff {
+  const capMs = durationMs(backoff.cap ?? DEFAULT_BACKOFF.capMs, 'backoff.cap');
+  return {
+    policy: backoff.policy ?? DEFAULT_BACKOFF.policy,
+    initialMs: durationMs(backoff.initial ?? DEFAULT_BACKOFF.initialMs, 'backoff.initial'),
+    capMs,
+    lateCapMs: Math.max(capMs, backoff.cap === undefined ? DEFAULT_BACKOFF.lateCapMs : capMs),
+    floorMs: Math.min(DEFAULT_BACKOFF.floorMs, capMs),
+  };
+}
+
+function wholeNumber(value: number, field: string): number {
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new UsageError(
+    'usage/invalid-argument',
+    `${field} must be a whole number from 1, not ${value}`,
+  );
+}
