@@ -1,0 +1,159 @@
+import { UsageError } from '../model/errors.ts';
+
+/** A comparison on one field. All that are given must hold. */
+export interface Comparison<V> {
+  readonly eq?: V;
+  readonly ne?: V;
+  readonly gt?: V;
+  readonly gte?: V;
+  readonly lt?: V;
+  readonly lte?: V;
+  readonly in?: readonly V[];
+}
+
+/** Fields and what they must be: a value, or a comparison. */
+export type Where<T> = { readonly [K in keyof T]?: T[K] | Comparison<T[K]> };
+
+export interface Query<T> {
+  readonly where?: Where<T>;
+  /** One field, or several; `{ field, direction }` for another direction than ascending. */
+  readonly orderBy?: OrderBy<T> | readonly OrderBy<T>[];
+  readonly limit?: number;
+  /** The cursor of the page before, from `getPage`. */
+  readonly after?: string;
+}
+
+export type OrderBy<T> =
+  | (keyof T & string)
+  | { readonly field: keyof T & string; readonly direction?: 'ascending' | 'descending' };
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** For `after`; null on the last page. */
+  readonly cursor: string | null;
+}
+
+/** A query in its plain form. */
+export interface Plan {
+  readonly conditions: readonly Condition[];
+  readonly order: readonly { readonly field: string; readonly isDescending: boolean }[];
+  readonly limit: number;
+  readonly after: readonly unknown[] | null;
+}
+
+export interface Condition {
+  readonly field: string;
+  readonly operator: keyof Comparison<unknown>;
+  readonly operand: unknown;
+}
+
+const OPERATORS: ReadonlySet<string> = new Set(['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in']);
+
+/** @throws UsageError `usage/invalid-argument` */
+export function planOf<T>(query: Query<T>): Plan {
+  const { limit = Number.MAX_SAFE_INTEGER } = query;
+  if (!Number.isInteger(limit) || limit < 0) {
+    throw new UsageError(
+      'usage/invalid-argument',
+      `limit must be a whole number, not ${String(limit)}`,
+    );
+  }
+  const orders = query.orderBy === undefined ? [] : [query.orderBy].flat();
+  return {
+    conditions: Object.entries(query.where ?? {}).flatMap(([field, wanted]) =>
+      conditionsOf(field, wanted),
+    ),
+    order: (orders as readonly OrderBy<Record<string, unknown>>[]).map((by) =>
+      typeof by === 'string'
+        ? { field: by, isDescending: false }
+        : { field: by.field, isDescending: by.direction === 'descending' },
+    ),
+    limit,
+    after: query.after === undefined ? null : parseCursor(query.after),
+  };
+}
+
+function conditionsOf(field: string, wanted: unknown): Condition[] {
+  if (!isComparison(wanted)) return [{ field, operator: 'eq', operand: wanted }];
+  return Object.entries(wanted).map(([operator, operand]) => {
+    if (operator === 'in' && !Array.isArray(operand)) {
+      throw new UsageError('usage/invalid-argument', `where.${field}.in must be a list`);
+    }
+    return { field, operator: operator as Condition['operator'], operand };
+  });
+}
+
+function isComparison(wanted: unknown): wanted is Comparison<unknown> {
+  if (
+    typeof wanted !== 'object' ||
+    wanted === null ||
+    Array.isArray(wanted) ||
+    wanted instanceof Date
+  )
+    return false;
+  const keys = Object.keys(wanted);
+  return keys.length > 0 && keys.every((key) => OPERATORS.has(key));
+}
+
+function parseCursor(cursor: string): readonly unknown[] {
+  try {
+    const parsed: unknown = JSON.parse(cursor);
+    if (Array.isArray(parsed)) return parsed;
+  } catch {
+    // Falls through to the one error for everything that is not a cursor.
+  }
+  throw new UsageError('usage/invalid-argument', 'after is not a cursor of an earlier page');
+}
+
+/** True if the value satisfies all conditions. */
+export function matches(value: unknown, conditions: readonly Condition[]): boolean {
+  return conditions.every(({ field, operator, operand }) => {
+    const actual = fieldOf(value, field);
+    if (operator === 'in')
+      return (operand as readonly unknown[]).some((item) => compare(actual, item) === 0);
+    if (operator === 'eq' || operator === 'ne')
+      return (compare(actual, operand) === 0) === (operator === 'eq');
+    // A missing field is neither more nor less than anything.
+    if (actual === undefined || actual === null || rankOf(actual) !== rankOf(operand)) return false;
+    const order = compare(actual, operand);
+    if (operator === 'gt') return order > 0;
+    if (operator === 'gte') return order >= 0;
+    return operator === 'lt' ? order < 0 : order <= 0;
+  });
+}
+
+export function fieldOf(value: unknown, field: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, field)
+    ? (value as Record<string, unknown>)[field]
+    : undefined;
+}
+
+/** A total order of values: nothing, then booleans, numbers and dates, texts, everything else. */
+export function compare(a: unknown, b: unknown): number {
+  const [x, y] = [comparable(a), comparable(b)];
+  const [rankX, rankY] = [rankOf(x), rankOf(y)];
+  if (rankX !== rankY) return rankX - rankY;
+  if (rankX === 0) return 0;
+  return (x as number) < (y as number) ? -1 : (x as number) > (y as number) ? 1 : 0;
+}
+
+function comparable(value: unknown): unknown {
+  if (value instanceof Date) return value.getTime();
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+}
+
+function rankOf(value: unknown): number {
+  if (value === undefined || value === null) return 0;
+  if (typeof value === 'boolean') return 1;
+  if (typeof value === 'number' || typeof value === 'bigint' || value instanceof Date) return 2;
+  return 3;
+}
+
+/** What of a field goes into its index: text and numbers as they are, dates and booleans as numbers. */
+export function indexValue(value: unknown): string | number | null {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.getTime();
+  return null;
+}

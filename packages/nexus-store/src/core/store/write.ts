@@ -1,0 +1,26 @@
+import type { EntryRef } from '../model/entry.ts';
+import type { SyncFailure } from '../model/outcome.ts';
+
+/** The end of one write's journey. */
+export type Settled =
+  | { readonly outcome: 'applied'; readonly version: string | null }
+  /** It is a dead letter now, readable and retriable. */
+  | { readonly outcome: 'dead'; readonly failure: SyncFailure }
+  | { readonly outcome: 'cancelled' }
+  /** A create and its delete met before either was sent: nothing was. */
+  | { readonly outcome: 'vanished' }
+  /** It was never meant for the server. */
+  | { readonly outcome: 'local' };
+
+/** A write that is safe on this device. */
+export interface Write<T> {
+  /** As stored. */
+  readonly value: T;
+  /** The entry that carries it to the server; null if none does. */
+  readonly entry: EntryRef | null;
+  /**
+   * Resolves with the write's fate. Follows the entry: a later write folded into the same entry shares
+   * its fate. Rejects only if the signal aborts.
+   */
+  synced(options?: { readonly signal?: AbortSignal }): Promise<Settled>;
+}

@@ -1,0 +1,83 @@
+import { createIds } from '../../core/model/uuid.ts';
+import {
+  silentLogger,
+  type Clock,
+  type Logger,
+  type Random,
+  type Runtime,
+  type Timers,
+} from '../../core/ports/runtime.ts';
+
+/** The runtime of Node, browsers, workers and Hermes, from what all of them have. */
+export function createStandardRuntime(options: { readonly logger?: Logger } = {}): Runtime {
+  const clock: Clock = { now: () => Date.now(), elapsed };
+  const random = standardRandom();
+  return {
+    clock,
+    timers,
+    random,
+    ids: createIds(clock, random),
+    logger: options.logger ?? silentLogger,
+  };
+}
+
+/** A console logger for those who want to see what happens. */
+export const consoleLogger: Logger = {
+  log: (level, message, fields) => {
+    const text = fields === undefined ? message : `${message} ${JSON.stringify(fields)}`;
+    console[level](`nexus-store: ${text}`);
+  },
+};
+
+/** Hermes of older React Native has no `performance`: then wall time has to do. */
+const elapsed: () => number =
+  typeof performance === 'undefined' ? () => Date.now() : () => performance.now();
+
+/** Node's timers keep the process alive unless told otherwise; a queue should not. */
+interface NodeTimer {
+  unref?: () => void;
+}
+
+const timers: Timers = {
+  after: (delayMs, callback) => {
+    const timer = setTimeout(callback, delayMs);
+    (timer as unknown as NodeTimer).unref?.();
+    return () => clearTimeout(timer);
+  },
+  yield: () => new Promise((resolve) => nextTurn(resolve)),
+};
+
+const nextTurn: (callback: () => void) => void = chooseNextTurn();
+
+/** `setTimeout(0)` waits four milliseconds in browsers once nested; these do not. */
+function chooseNextTurn(): (callback: () => void) => void {
+  const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
+  if (setImmediate !== undefined) return setImmediate;
+  if (typeof MessageChannel === 'undefined') return (callback) => void setTimeout(callback, 0);
+  const waiting: (() => void)[] = [];
+  const channel = new MessageChannel();
+  channel.port1.onmessage = () => waiting.shift()?.();
+  return (callback) => {
+    waiting.push(callback);
+    channel.port2.postMessage(null);
+  };
+}
+
+const POOL_SIZE = 256;
+
+/** Cryptographic where there is `crypto`: keys made on many devices must never meet. */
+function standardRandom(): Random {
+  if (typeof crypto === 'undefined' || typeof crypto.getRandomValues !== 'function') {
+    return { float: () => Math.random(), uint32: () => Math.floor(Math.random() * 2 ** 32) };
+  }
+  const pool = new Uint32Array(POOL_SIZE);
+  let next = POOL_SIZE;
+  const uint32 = (): number => {
+    if (next === POOL_SIZE) {
+      crypto.getRandomValues(pool);
+      next = 0;
+    }
+    return pool[next++] as number;
+  };
+  return { float: () => uint32() / 2 ** 32, uint32 };
+}
