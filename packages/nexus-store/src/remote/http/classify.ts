@@ -1,0 +1,201 @@
+import type { Operation } from '../../core/model/entry.ts';
+import type { RemoteErrorCode } from '../../core/model/errors.ts';
+import type { Outcome, SyncFailure } from '../../core/model/outcome.ts';
+import { hasMediaType, ProblemType, PROTOCOL_CONTENT_TYPE } from './protocol.ts';
+
+/**
+ * What a status means, before the operation and the problem type are looked at.
+ *
+ * - `endpoint`: the server did not take it, for reasons that concern every entry.
+ * - `endpoint-ambiguous`: as above, yet it may have been applied.
+ * - `entry`, `entry-ambiguous`: this entry failed and may succeed later.
+ * - `missing`: there is no such entity.
+ * - `key-or-conflict`: the problem type tells a key in progress, one already applied, and a conflict.
+ */
+export type AnswerClass =
+  | 'success'
+  | 'conflict'
+  | 'endpoint'
+  | 'endpoint-ambiguous'
+  | 'entry'
+  | 'entry-ambiguous'
+  | 'key-or-conflict'
+  | 'missing'
+  | 'rejected'
+  | 'too-large'
+  | 'unauthorised'
+  | 'upgrade-required';
+
+/**
+ * The table of design.md section 4, plus what the network itself says of itself (407, 421, 511). 502, 503
+ * and 504 may come from a gateway whose upstream did apply the request, so they are ambiguous unless the
+ * problem type says that it was our server which refused.
+ */
+export const CLASS_BY_STATUS: Readonly<Record<number, AnswerClass>> = {
+  401: 'unauthorised',
+  403: 'rejected',
+  404: 'missing',
+  407: 'endpoint-ambiguous',
+  408: 'endpoint-ambiguous',
+  409: 'key-or-conflict',
+  410: 'missing',
+  412: 'conflict',
+  413: 'too-large',
+  421: 'endpoint-ambiguous',
+  423: 'entry',
+  424: 'entry',
+  425: 'endpoint',
+  426: 'upgrade-required',
+  429: 'endpoint',
+  500: 'entry-ambiguous',
+  501: 'rejected',
+  502: 'endpoint-ambiguous',
+  503: 'endpoint-ambiguous',
+  504: 'endpoint-ambiguous',
+  505: 'rejected',
+  507: 'entry-ambiguous',
+  511: 'endpoint-ambiguous',
+};
+
+/** Where one problem type says more than its status. */
+const CLASS_BY_PROBLEM: Readonly<Record<string, AnswerClass>> = {
+  [ProblemType.busy]: 'endpoint',
+  [ProblemType.throttled]: 'endpoint',
+};
+
+const CODE_BY_STATUS: Readonly<Record<number, RemoteErrorCode>> = {
+  401: 'remote/unauthorised',
+  408: 'remote/timeout',
+  426: 'remote/upgrade-required',
+  429: 'remote/throttled',
+  504: 'remote/timeout',
+};
+
+/** An answer as data, stripped of everything that must not decide. */
+export interface AnswerFacts {
+  /** The HTTP status; 0 if the platform hides it. */
+  readonly status: number;
+  /** The `type` of a problem document. */
+  readonly problemType: string | null;
+  readonly contentType: string | null;
+  /**
+   * `entry`: the answer is about one entity. `request`: it is about a whole push, so 404 and 410 say that
+   * no sync server lives at this address, and nothing about any entity.
+   */
+  readonly scope: 'entry' | 'request';
+  /** @unit milliseconds */
+  readonly retryAfterMs?: number;
+  /** Excerpt of the body, at most 1 KiB. */
+  readonly detail?: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  /** The server's row, if the answer carries it. */
+  readonly remote?: unknown;
+  readonly version?: string;
+}
+
+export function answerClass(status: number, problemType: string | null): AnswerClass {
+  const special = problemType === null ? undefined : CLASS_BY_PROBLEM[problemType];
+  if (special !== undefined) return special;
+  const known = CLASS_BY_STATUS[status];
+  if (known !== undefined) return known;
+  if (status >= 200 && status < 300) return 'success';
+  // Redirects are not followed: a captive portal redirects too, and a POST would become a GET.
+  if (status < 400) return 'endpoint-ambiguous';
+  // 520 to 530 are a content delivery network speaking of the way to the server.
+  if (status >= 520 && status <= 530) return 'endpoint-ambiguous';
+  return status < 500 ? 'rejected' : 'entry-ambiguous';
+}
+
+/** What an answer means for an entry with this operation. A pure function of data. */
+export function classify(facts: AnswerFacts, operation: Operation): Outcome {
+  switch (answerClass(facts.status, facts.problemType)) {
+    case 'success':
+      // A captive portal answers 200 as well: only our own content type is an acknowledgement.
+      return isRecognised(facts) ? { kind: 'applied' } : retry(facts, 'endpoint', true);
+    case 'endpoint':
+      return retry(facts, 'endpoint', false);
+    case 'endpoint-ambiguous':
+      return retry(facts, 'endpoint', true);
+    case 'entry':
+      return retry(facts, 'entry', false);
+    case 'entry-ambiguous':
+      return retry(facts, 'entry', true);
+    case 'missing':
+      return missing(facts, operation);
+    case 'key-or-conflict':
+      return keyOrConflict(facts);
+    case 'conflict':
+      return conflict(facts, facts.remote);
+    case 'too-large':
+      return { kind: 'too-large', failure: failureOf(facts, 'remote/rejected') };
+    case 'unauthorised':
+      return { kind: 'unauthorised', failure: failureOf(facts, 'remote/unauthorised') };
+    case 'upgrade-required':
+      return { ...retry(facts, 'endpoint', false), upgradeRequired: true };
+    case 'rejected':
+      return { kind: 'rejected', failure: failureOf(facts, 'remote/rejected') };
+  }
+}
+
+export function isRecognised(facts: Pick<AnswerFacts, 'status' | 'contentType'>): boolean {
+  const isSuccess = facts.status >= 200 && facts.status < 300;
+  return isSuccess && hasMediaType(facts.contentType, PROTOCOL_CONTENT_TYPE);
+}
+
+export function failureOf(facts: AnswerFacts, code: RemoteErrorCode): SyncFailure {
+  return {
+    code,
+    at: facts.at,
+    ...(facts.status > 0 && { status: facts.status }),
+    ...(facts.detail !== undefined && facts.detail !== '' && { detail: facts.detail }),
+  };
+}
+
+function retryCode(facts: AnswerFacts): RemoteErrorCode {
+  if (facts.status < 400) return 'remote/protocol';
+  if (facts.scope === 'request' && (facts.status === 404 || facts.status === 410)) {
+    return 'remote/protocol';
+  }
+  return CODE_BY_STATUS[facts.status] ?? 'remote/server';
+}
+
+type Retry = Extract<Outcome, { kind: 'retry' }>;
+
+function retry(facts: AnswerFacts, scope: 'entry' | 'endpoint', ambiguous: boolean): Retry {
+  return {
+    kind: 'retry',
+    scope,
+    ambiguous,
+    ...(facts.retryAfterMs !== undefined && { retryAfterMs: facts.retryAfterMs }),
+    failure: failureOf(facts, retryCode(facts)),
+  };
+}
+
+function missing(facts: AnswerFacts, operation: Operation): Outcome {
+  // A wrong address must not acknowledge deletes, nor bury a whole queue.
+  if (facts.scope === 'request') return retry(facts, 'endpoint', true);
+  if (operation === 'delete') return { kind: 'applied' };
+  if (operation === 'create') {
+    return { kind: 'rejected', failure: failureOf(facts, 'remote/rejected') };
+  }
+  return conflict(facts, null);
+}
+
+function keyOrConflict(facts: AnswerFacts): Outcome {
+  if (facts.problemType === ProblemType.keyInProgress) return retry(facts, 'entry', true);
+  if (facts.problemType === ProblemType.alreadyApplied) {
+    return { kind: 'applied', ...(facts.version !== undefined && { version: facts.version }) };
+  }
+  return conflict(facts, facts.remote);
+}
+
+/** `remote` is null if the entity is gone and undefined if the answer does not carry the row. */
+function conflict(facts: AnswerFacts, remote: unknown): Outcome {
+  return {
+    kind: 'conflict',
+    remote,
+    ...(facts.version !== undefined && { version: facts.version }),
+    failure: failureOf(facts, 'remote/rejected'),
+  };
+}

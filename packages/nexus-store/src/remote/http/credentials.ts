@@ -1,0 +1,74 @@
+/** Whose credentials are wanted. */
+export interface CredentialContext {
+  /** The stable id of the user whose entries are sent; null if nobody signed in. */
+  readonly principal: string | null;
+}
+
+export type HeadersSource =
+  | Readonly<Record<string, string>>
+  | ((
+      context: CredentialContext,
+    ) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>);
+
+export type RefreshCredentials = (context: CredentialContext) => Promise<void>;
+
+/** Headers with the generation of credentials they were made from. */
+export interface AttachedHeaders {
+  readonly values: Readonly<Record<string, string>>;
+  readonly generation: number;
+}
+
+interface Refreshing {
+  readonly done: Promise<void>;
+}
+
+/**
+ * Asks the app for headers at send time and never keeps them. A refresh is shared by every request of
+ * the principal that was sent with the same generation of credentials: twenty refused requests make one.
+ */
+export class Credentials {
+  readonly #headers: HeadersSource;
+  readonly #refresh: RefreshCredentials | undefined;
+  readonly #generations = new Map<string | null, number>();
+  readonly #refreshing = new Map<string | null, Refreshing>();
+
+  constructor(headers: HeadersSource, refresh: RefreshCredentials | undefined) {
+    this.#headers = headers;
+    this.#refresh = refresh;
+  }
+
+  async attach(context: CredentialContext): Promise<AttachedHeaders> {
+    const values =
+      typeof this.#headers === 'function' ? await this.#headers(context) : this.#headers;
+    return { values, generation: this.#generation(context) };
+  }
+
+  /**
+   * Resolves with true once credentials newer than `generation` exist, false if there is no way to get
+   * any. Rejects as the app's refresh does.
+   */
+  async renew(context: CredentialContext, generation: number): Promise<boolean> {
+    if (this.#generation(context) > generation) return true;
+    if (this.#refresh === undefined) return false;
+    await (this.#refreshing.get(context.principal) ?? this.#begin(context, this.#refresh)).done;
+    return true;
+  }
+
+  #generation(context: CredentialContext): number {
+    return this.#generations.get(context.principal) ?? 0;
+  }
+
+  #begin(context: CredentialContext, refresh: RefreshCredentials): Refreshing {
+    const run = async (): Promise<void> => {
+      try {
+        await refresh({ principal: context.principal });
+        this.#generations.set(context.principal, this.#generation(context) + 1);
+      } finally {
+        this.#refreshing.delete(context.principal);
+      }
+    };
+    const refreshing = { done: Promise.resolve().then(run) };
+    this.#refreshing.set(context.principal, refreshing);
+    return refreshing;
+  }
+}

@@ -1,0 +1,100 @@
+import { createAdaptorServer } from '@hono/node-server';
+import { Hono } from 'hono';
+import { cors } from 'hono/cors';
+import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
+import { DatabaseSync } from 'node:sqlite';
+import { createReceiver } from './receiver.ts';
+import type { Receiver, ReceiverOptions } from './receiver.ts';
+
+export interface ServeOptions extends Omit<ReceiverOptions, 'database'> {
+  /** A file's path, `':memory:'`, or what `createReceiver` takes. */
+  readonly database: string | ReceiverOptions['database'];
+  /** 0 takes a free one. @defaultValue `8787` */
+  readonly port?: number;
+  /** Other machines reach the server only if this says so. @defaultValue `'127.0.0.1'` */
+  readonly host?: string;
+  /** Before the protocol's paths, for example `/sync`. @defaultValue `''` */
+  readonly path?: string;
+  /** Web origins that may use the server from a browser, `'*'` for all. @defaultValue none */
+  readonly allowedOrigins?: readonly string[] | '*';
+  /** How long `close` waits for requests under way. @unit milliseconds @defaultValue `10_000` */
+  readonly closeTimeoutMs?: number;
+}
+
+export interface RunningServer {
+  /** What `httpRemote` takes as `url`. */
+  readonly url: string;
+  readonly port: number;
+  readonly receiver: Receiver;
+  /** Ends event streams, lets requests under way finish, closes the database. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Readable by scripts of other origins, which see few headers otherwise. */
+const EXPOSED_HEADERS = ['date', 'retry-after', 'sync-interval', 'www-authenticate'];
+
+/** Serves the protocol and `GET /health` over HTTP. Put a proxy with TLS in front of it. */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const database =
+    typeof options.database === 'string' ? new DatabaseSync(options.database) : options.database;
+  const receiver = createReceiver({ ...options, database });
+  const host = options.host ?? '127.0.0.1';
+  const path = (options.path ?? '').replace(/\/+$/, '');
+  const app = createApp(receiver, path, options.allowedOrigins);
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    // A client that sends its request drop by drop holds a connection no longer than this.
+    serverOptions: { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 65_000 },
+  }) as Server;
+  try {
+    await listening(server, options.port ?? 8787, host);
+  } catch (error) {
+    await receiver.close();
+    throw error;
+  }
+  const { port } = server.address() as AddressInfo;
+  const name = host.includes(':') ? `[${host}]` : host;
+  let closed: Promise<void> | undefined;
+  return {
+    url: `http://${name}:${port}${path}`,
+    port,
+    receiver,
+    close: () => (closed ??= close(server, receiver, options.closeTimeoutMs ?? 10_000)),
+  };
+}
+
+function createApp(
+  receiver: Receiver,
+  path: string,
+  allowedOrigins: ServeOptions['allowedOrigins'],
+): Hono {
+  const app = new Hono();
+  if (allowedOrigins !== undefined) {
+    const origin = allowedOrigins === '*' ? '*' : [...allowedOrigins];
+    app.use('*', cors({ origin, exposeHeaders: EXPOSED_HEADERS, maxAge: 600 }));
+  }
+  app.get('/health', (context) => context.json({ status: 'ok' }));
+  app.all(`${path}/*`, (context) => receiver(context.req.raw));
+  return app;
+}
+
+function listening(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+async function close(server: Server, receiver: Receiver, timeoutMs: number): Promise<void> {
+  const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+  receiver.endStreams();
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
+  await stopped;
+  clearTimeout(timer);
+  await receiver.close();
+}
