@@ -8,7 +8,8 @@
  *   durability a loss of power.
  * - Serializable: bodies behave as if they ran one after another, across every context that has the
  *   database open. A read body sees one state of the database throughout.
- * - `body` awaits only the transaction's own methods. It may be called once only.
+ * - `body` awaits only the transaction's own methods. It may be called once only. A step that failed fails
+ *   the transaction, even if `body` catches it; after the end every step rejects.
  * - Order: keys ascend by their parts; a number comes before a text, numbers by value, texts by UTF-8
  *   bytes or by UTF-16 units (a driver uses one of them throughout).
  * - What was put is what is got: every text of well-formed Unicode, every safe integer and finite
@@ -45,9 +46,12 @@ export interface StorageCapabilities {
 export interface StorageTransaction {
   /** The records of these primary keys, in the order asked, undefined where there is none. */
   get(table: string, keys: readonly Key[]): Promise<readonly (StoredRecord | undefined)[]>;
-  /** Records in the order of the primary key or of an index. */
+  /** Records in the order of the primary key or of an index; equals in an index by primary key. */
   scan(table: string, range: ScanRange): Promise<readonly StoredRecord[]>;
-  /** Applies puts (insert or replace) and deletes; at most one for each record in one call. */
+  /**
+   * Applies puts (insert or replace) and deletes; at most one for each record in one call. A put names
+   * every column. Deleting what is not there does nothing.
+   */
   write(changes: readonly Change[]): Promise<void>;
 }
 
@@ -58,7 +62,8 @@ export type StoredRecord = { readonly [column: string]: ColumnValue };
 
 /**
  * Which records to read. Bounds are keys over the columns that follow `prefix`; a bound shorter than
- * the key stands for all keys that begin with it.
+ * the key stands for all keys that begin with it. Parts have the types of their columns; infinities are
+ * allowed where numbers are.
  */
 export interface ScanRange {
   /** The name of an index of the table; the primary key if absent. */

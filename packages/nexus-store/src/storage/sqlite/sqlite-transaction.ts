@@ -1,0 +1,78 @@
+import { assert } from '../../core/model/errors.ts';
+import type {
+  Change,
+  Key,
+  ScanRange,
+  StorageTransaction,
+  StoredRecord,
+} from '../../core/ports/storage.ts';
+import { isLater } from './sqlite-client.ts';
+import type { SqliteSession } from './sqlite-session.ts';
+
+/** The steps of one transaction. After a step has failed every other one fails, and so does the whole. */
+export class SqliteTransaction implements StorageTransaction {
+  readonly #session: SqliteSession;
+  readonly #mode: 'read' | 'write';
+  readonly #translated: (error: unknown) => unknown;
+  #state: 'active' | 'failed' | 'ended' = 'active';
+  #failure: unknown;
+  #changeCount = 0;
+
+  constructor(
+    session: SqliteSession,
+    mode: 'read' | 'write',
+    translated: (error: unknown) => unknown,
+  ) {
+    this.#session = session;
+    this.#mode = mode;
+    this.#translated = translated;
+  }
+
+  get changeCount(): number {
+    return this.#changeCount;
+  }
+
+  get(table: string, keys: readonly Key[]): Promise<readonly (StoredRecord | undefined)[]> {
+    return this.#step(() => this.#session.table(table).get(keys));
+  }
+
+  scan(table: string, range: ScanRange): Promise<readonly StoredRecord[]> {
+    return this.#step(() => this.#session.table(table).scan(range));
+  }
+
+  write(changes: readonly Change[]): Promise<void> {
+    return this.#step(async () => {
+      assert(this.#mode === 'write', 'a read transaction does not write');
+      for (const change of changes) {
+        const table = this.#session.table(change.table);
+        const done = 'put' in change ? table.put(change.put) : table.delete(change.delete);
+        if (isLater(done)) await done;
+      }
+      this.#changeCount += changes.length;
+    });
+  }
+
+  /** Throws the failure of a step, even one that the body has caught. */
+  end(): void {
+    if (this.#state === 'failed') throw this.#failure;
+    this.#state = 'ended';
+  }
+
+  /** Steps that come after this change nothing. */
+  abandon(): void {
+    if (this.#state === 'active') this.#state = 'ended';
+  }
+
+  async #step<R>(work: () => Promise<R>): Promise<R> {
+    if (this.#state === 'failed') throw this.#failure;
+    assert(this.#state === 'active', 'a transaction was used after its end');
+    try {
+      return await work();
+    } catch (error) {
+      this.#state = 'failed';
+      // SQLite may have rolled back by itself; a later statement would then commit on its own.
+      this.#failure = this.#translated(error);
+      throw this.#failure;
+    }
+  }
+}
