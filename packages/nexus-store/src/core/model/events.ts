@@ -55,5 +55,14 @@ export type SyncEvent =
       readonly count: number;
       readonly isFull: boolean;
     }
+  | { readonly type: 'wake-up-began'; readonly requestId: string; readonly reason: string }
+  | {
+      readonly type: 'wake-up-ended';
+      readonly requestId: string;
+      readonly result: string;
+      readonly pushed: number;
+    }
+  /** More critical wake-ups than the allowance: this one joins those of high priority. */
+  | { readonly type: 'critical-allowance-exceeded'; readonly allowance: number }
   /** A damaged record was set aside; the rest goes on. */
   | { readonly type: 'record-damaged'; readonly table: string; readonly detail: string };

@@ -1,0 +1,94 @@
+import { LiveValue, type Live } from '../model/live.ts';
+import type { Runtime } from '../ports/runtime.ts';
+import type { StoreBackend } from '../store/store-backend.ts';
+import type {
+  BackgroundSyncConfig,
+  BackgroundSyncConfigOptions,
+} from './background-sync-config.ts';
+import type { BackgroundSyncService, ScheduleOutcome } from './background-sync-service.ts';
+import {
+  BackgroundSyncServiceFactory,
+  type BackgroundSyncProvider,
+} from './background-sync-service-factory.ts';
+import type { BackgroundSyncStatus } from './background-sync-status.ts';
+import type { BackgroundSyncTask } from './background-sync-task.ts';
+import type { Explanation } from './explain.ts';
+import type { JournalRecord } from './journal.ts';
+import { registeredProviders } from './provider-registry.ts';
+
+export interface BackgroundSyncDefinition {
+  /** The backend to sync. Called at once; its database opens when something is to be done. */
+  readonly open: () => StoreBackend | Promise<StoreBackend>;
+  readonly config?: BackgroundSyncConfig | BackgroundSyncConfigOptions;
+  /** More work for every run. */
+  readonly tasks?: readonly BackgroundSyncTask[];
+  /** Called with the pending count: `expo-notifications`' setBadgeCountAsync, `navigator.setAppBadge`. */
+  readonly setBadge?: (count: number) => void | Promise<void>;
+  /** The name of the work; on iOS one of the identifiers in Info.plist. */
+  readonly id?: string;
+  /** @defaultValue those whose packages were imported */
+  readonly providers?: readonly BackgroundSyncProvider[];
+}
+
+/** Background sync as an app holds it. */
+export interface BackgroundSync {
+  /** Resolves with the service once it is initialised; rejects with what kept it from being. */
+  readonly ready: Promise<BackgroundSyncService>;
+  readonly isSupported: boolean;
+  readonly statusStream: Live<BackgroundSyncStatus>;
+  scheduleSync(): Promise<ScheduleOutcome>;
+  cancelSync(): Promise<void>;
+  history(): Promise<readonly JournalRecord[]>;
+  explain(): Promise<Explanation>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Wires a backend to the platform's background service: its sync runs in every wake-up, wake-ups are
+ * asked for as entries arrive, the badge follows the pending count.
+ *
+ * Call it once, at module scope of the entry file: a headless start evaluates that file and nothing
+ * else, and a wake-up finds only what was defined there.
+ */
+export function defineBackgroundSync(
+  runtime: Runtime,
+  definition: BackgroundSyncDefinition,
+): BackgroundSync {
+  const providers = definition.providers ?? registeredProviders();
+  const logError = (error: unknown): void =>
+    runtime.logger.log('error', 'background sync could not be set up', { error: String(error) });
+  const status = new LiveValue<BackgroundSyncStatus>('idle', logError);
+  const ready = setUp(runtime, definition, providers, status);
+  // Whoever awaits `ready` hears of a failure too; nobody has to.
+  ready.catch(logError);
+  return {
+    ready,
+    isSupported: providers.some((provider) => provider.detect()),
+    statusStream: status,
+    scheduleSync: async () => (await ready).scheduleSync(),
+    cancelSync: async () => (await ready).cancelSync(),
+    history: async () => (await ready).history(),
+    explain: async () => (await ready).explain(),
+    dispose: async () => (await ready).dispose(),
+  };
+}
+
+async function setUp(
+  runtime: Runtime,
+  definition: BackgroundSyncDefinition,
+  providers: readonly BackgroundSyncProvider[],
+  status: LiveValue<BackgroundSyncStatus>,
+): Promise<BackgroundSyncService> {
+  const opened = definition.open();
+  // Without a wait where none is needed: on some systems launch handlers count only until launch ends.
+  const backend = opened instanceof Promise ? await opened : opened;
+  const service = BackgroundSyncServiceFactory.create(runtime, providers, {
+    backend,
+    ...(definition.id === undefined ? {} : { id: definition.id }),
+    ...(definition.setBadge === undefined ? {} : { onPendingCount: definition.setBadge }),
+  });
+  service.statusStream.subscribe((next) => status.set(next));
+  for (const task of definition.tasks ?? []) service.registerTask(task);
+  await service.initialize(definition.config);
+  return service;
+}
