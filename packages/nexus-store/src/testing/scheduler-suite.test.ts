@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PlatformScheduler } from '../core/ports/platform-scheduler.ts';
+import { noOpScheduler } from '../core/background/no-op-scheduler.ts';
 import type { DeviceConditions } from './device/conditions.ts';
 import { testPlatformScheduler } from './scheduler-suite.ts';
 import type { SchedulerHarness } from './scheduler-suite.ts';
@@ -7,31 +7,6 @@ import { simulateAndroid } from './simulate-android.ts';
 import type { AndroidDevice } from './simulate-android.ts';
 import { simulateIos } from './simulate-ios.ts';
 import type { IosDevice } from './simulate-ios.ts';
-
-/** The scheduler of a host that has none: it refuses everything, and says so. */
-function noOpScheduler(): PlatformScheduler {
-  return {
-    capabilities: {
-      kinds: [],
-      constraints: [],
-      networkTypes: [],
-      minIntervalMs: 0,
-      maxRunMs: 0,
-      expedited: false,
-      idsShareOneWorker: false,
-      resultHonoured: false,
-      survivesKill: false,
-    },
-    onWakeUp: () => {},
-    schedule: async () => ({
-      ok: false,
-      code: 'schedule/unsupported',
-      message: 'this platform has no background scheduler',
-    }),
-    cancel: async () => false,
-    pending: async () => [],
-  };
-}
 
 const functions = { describe, test, expect };
 
@@ -90,13 +65,13 @@ testPlatformScheduler(
 testPlatformScheduler(
   'no scheduler',
   async () => ({
-    scheduler: noOpScheduler(),
+    scheduler: noOpScheduler,
     patienceMs: 60_000,
     now: () => 0,
     advance: async () => {},
     setMet: async () => {},
     setNetwork: async () => {},
-    restart: async () => noOpScheduler(),
+    restart: async () => noOpScheduler,
     close: async () => {},
   }),
   functions,

@@ -285,6 +285,24 @@ describe('what the user and the system do to an Android app', () => {
     expect(device.app.state).toBe('headless');
   });
 
+  test('nothing that a killed process began goes on, asks, or is answered', async () => {
+    const { device, processes } = deviceWithApp();
+    await device.advance('1m');
+    const ticks: string[] = [];
+    const dead = processes[0] as AppContext;
+    dead.runtime.timers.after(5 * MINUTE, () => ticks.push('timer'));
+    dead.state.onChange(() => ticks.push('listener'));
+
+    device.app.kill();
+    void dead.scheduler.cancel('sync').then(() => ticks.push('answer'));
+    device.set({ network: 'none' });
+    await device.advance('30m');
+    device.app.launch();
+
+    expect(ticks).toEqual([]);
+    expect(await device.scheduler.pending()).toMatchObject([{ id: 'sync' }]);
+  });
+
   test('a force-stopped app runs nothing until the user opens it', async () => {
     const { device, processes } = deviceWithApp();
     await device.advance('1m');

@@ -148,6 +148,23 @@ describe('what iOS launches', () => {
     expect(device.runs[0]?.appState).toBe('headless');
   });
 
+  test('a run that dies with its process is followed by another after its backoff', async () => {
+    const { device } = eager();
+    await device.scheduler.schedule(refresh);
+    await device.advance('1s');
+
+    device.app.kill();
+    await device.advance('28s');
+    const early = device.runs.length;
+    await device.advance('1m'); // the second run is left open and expires
+
+    expect(early).toBe(1);
+    expect(device.runs).toMatchObject([
+      { result: 'lost', attempt: 1 },
+      { stopReason: 'expired', attempt: 2, startedAt: START + 30_000, isCold: true },
+    ]);
+  });
+
   test('handlers are registered until the launch ends, once for each identifier', () => {
     const errors: string[] = [];
     const device = simulateIos({

@@ -15,6 +15,8 @@ import type { ScheduleErrorCode } from '../model/errors.ts';
  *   of its window. Before the host ends a run it aborts `signal`, with a `StopReason` as the reason.
  * - `retry` asks for the same request again after its backoff; `success` and `failure` end a `once`
  *   request and leave a `periodic` one to its next interval.
+ * - An `update` of a `once` request that is running asks for another run: it is not lost when this run
+ *   ends with `success` or `failure`.
  * - Wake-ups that come before `onWakeUp` was called are held for it.
  */
 export interface PlatformScheduler {

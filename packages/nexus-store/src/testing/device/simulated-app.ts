@@ -174,9 +174,7 @@ export class AppProcess implements AppContext {
 
   deliver(run: HostRun, signal: AbortSignal): void {
     const { id, runId, attempt, reason, appState, deadline } = run;
-    const complete: WakeUp['complete'] = (result) => {
-      if (this.runtime.isAlive) run.finish(result);
-    };
+    const complete: WakeUp['complete'] = (result) => run.finish(result);
     const wakeUp: WakeUp = { id, runId, attempt, reason, appState, deadline, signal, complete };
     if (this.#handler) this.#call(this.#handler, wakeUp);
     else this.#held.push(wakeUp);
