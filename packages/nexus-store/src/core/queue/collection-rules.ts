@@ -12,7 +12,8 @@ export interface CollectionRules {
 
 /**
  * - `park`: the lane waits until someone retries or discards the dead letter; other lanes go on.
- * - `skip`: the dead letter leaves the lane and what is behind it goes on.
+ * - `skip`: the dead letter leaves the lane, and what is behind it goes on without it; what waits
+ *   behind a rejected create goes with it.
  * - `revert`: the whole lane becomes dead letters and the local value is the server's again.
  */
 export type OnRejected = 'park' | 'skip' | 'revert';

@@ -1,9 +1,10 @@
 import type { CollectionRules } from './collection-rules.ts';
-import { removeEntry, setState } from './enqueue.ts';
-import { applyMutation, settleRow } from './fold.ts';
-import { findEntry, place, rowOf } from './lanes.ts';
 import { nameOf } from './entry-view.ts';
-import { detailOf, entryBytes, withDetail, type EntryRecord, type RowRecord } from './records.ts';
+import { applyMutation, settleRow, settleRowOf } from './fold.ts';
+import { findEntry, rowOf } from './lookup.ts';
+import { place } from './place.ts';
+import { detailOf, withDetail, type EntryRecord, type RowRecord } from './records.ts';
+import { recountBytes, removeEntries, setState } from './removal.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /** What the server has of an entity; value null: nothing. */
@@ -35,55 +36,50 @@ export async function rebaseEntry(
   const { remote } = decision;
   uow.putRow({ ...row, shadow: remote.value, version: remote.version });
   if (decision.use === 'remote') {
-    await removeEntry(uow, entry);
+    await removeEntries(uow, [entry]);
   } else {
     const next = rebased(entry, row, decision, rules);
-    uow.countEntry(entry.partition, entry.priority, entryBytes(entry.payload), -1);
-    uow.countEntry(entry.partition, entry.priority, entryBytes(next.payload), 1);
-    const pending = setState(uow, { ...next, state: entry.state }, null);
-    uow.putEntry(pending);
-    await place(uow, pending);
+    recountBytes(uow, entry, next.payload);
+    await place(uow, setState(uow, next, null));
   }
-  const left = await rowOf(uow, entry);
-  if (left !== undefined) await settleRow(uow, left, rules);
+  await settleRowOf(uow, entry, rules);
   uow.notify({ type: 'conflict-resolved', ...nameOf(entry), use: decision.use });
 }
 
+/** The entry as it is to be sent on top of what the server has. */
 function rebased(
   entry: EntryRecord,
   row: RowRecord,
   decision: ConflictDecision,
   rules: CollectionRules,
 ): EntryRecord {
-  const exists = decision.remote.value !== null;
   const detail = detailOf(entry);
-  const fresh = {
-    ...entry,
-    idempotencyKey: decision.idempotencyKey,
-    ambiguous: 0 as const,
-    notBefore: null,
-  };
-  const settled = withDetail(fresh, {
-    pinned: undefined,
-    conflict: undefined,
-    rounds: (detail.rounds ?? 0) + 1,
-  });
-  if (decision.use === 'merged') {
-    const merged = decision.merged ?? null;
-    const operation = merged === null ? 'delete' : exists ? 'update' : 'create';
-    return withDetail(
-      { ...settled, operation, payload: merged },
-      { isPatch: undefined, command: undefined },
-    );
-  }
+  const settled = withDetail(
+    { ...entry, idempotencyKey: decision.idempotencyKey, ambiguous: 0, notBefore: null },
+    {
+      pinned: undefined,
+      isEchoed: undefined,
+      conflict: undefined,
+      rounds: (detail.rounds ?? 0) + 1,
+    },
+  );
+  if (decision.use === 'merged') return withMerged(settled, decision);
+  const exists = decision.remote.value !== null;
   if (entry.operation === 'create' && exists) return { ...settled, operation: 'update' };
   if (entry.operation === 'update' && !exists) {
     // The server has nothing to lay a patch over: what the app sees is made anew, whole.
     const base = detail.pinned === undefined ? row.shadow : detail.pinned.value;
-    const payload = detail.isPatch === true ? applyMutation(base, entry, rules) : entry.payload;
+    const payload = detail.isPatch === true ? applyMutation(base, settled, rules) : entry.payload;
     return withDetail({ ...settled, operation: 'create', payload }, { isPatch: undefined });
   }
   return settled;
+}
+
+function withMerged(entry: EntryRecord, decision: ConflictDecision): EntryRecord {
+  const payload = decision.merged ?? null;
+  const exists = decision.remote.value !== null;
+  const operation = payload === null ? 'delete' : exists ? 'update' : 'create';
+  return withDetail({ ...entry, operation, payload }, { isPatch: undefined, command: undefined });
 }
 
 /**
@@ -101,7 +97,10 @@ export async function rebaseOnPull(
   rules: CollectionRules,
 ): Promise<void> {
   const head = row.head === null ? undefined : await findEntry(uow, row.partition, row.head);
-  if (head !== undefined && !isEcho && detailOf(head).pinned === undefined) {
+  if (head !== undefined && isEcho) {
+    // It is on the server: nothing may be folded into it, and whatever is answered now, it is done.
+    uow.putEntry(withDetail({ ...head, ambiguous: 1 }, { isEchoed: true }));
+  } else if (head !== undefined && detailOf(head).pinned === undefined) {
     uow.putEntry(withDetail(head, { pinned: { version: row.version, value: row.shadow } }));
   }
   const moved = { ...row, shadow: remote.value, version: remote.version };

@@ -1,18 +1,17 @@
 import type { PriorityRank } from '../model/priority.ts';
-import { rebaseEntry, type ConflictDecision } from './conflict.ts';
+import { detachAll } from './bury.ts';
 import type { RulesOf } from './collection-rules.ts';
-import {
-  enqueueMutation,
-  removeEntry,
-  reprioritiseEntry,
-  setState,
-  type QueueLimits,
-} from './enqueue.ts';
-import { dependentsOf, findEntry, membersOf, place, placeHeadOf, rowOf } from './lanes.ts';
-import { isReady } from './position.ts';
+import { rebaseEntry, type ConflictDecision } from './conflict.ts';
 import { nameOf } from './entry-view.ts';
+import { settleRowOf } from './fold.ts';
+import { regroup } from './groups.ts';
+import type { QueueLimits } from './limits.ts';
+import { dependentsOf, findEntry, laneEntries, membersOf, rowOf, unitOf } from './lookup.ts';
+import { placeSeq } from './place.ts';
+import { isReady } from './position.ts';
+import { reattach } from './reattach.ts';
 import { detailOf, withDetail, type EntryRecord } from './records.ts';
-import { revertEntry } from './settle.ts';
+import { removeEntries, reprioritiseEntry, setState } from './removal.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /** What became of a wish to cancel. Only `cancelled` changed something. */
@@ -20,15 +19,6 @@ export type CancelResult = 'cancelled' | 'claimed' | 'ambiguous' | 'has-dependen
 
 /** `blocked`: it is in the queue again, but waits for its lane or for what it comes after. */
 export type RetryResult = 'queued' | 'blocked' | 'not-found';
-
-async function unitOf(uow: UnitOfWork, entry: EntryRecord): Promise<EntryRecord[]> {
-  const found: EntryRecord[] = [];
-  for (const seq of await membersOf(uow, entry)) {
-    const member = await findEntry(uow, entry.partition, seq);
-    if (member !== undefined) found.push(member);
-  }
-  return found.length === 0 ? [entry] : found;
-}
 
 /**
  * Takes an entry that was certainly not applied out of the queue, and gives the app the value back
@@ -50,12 +40,22 @@ export async function cancelEntry(
   for (const member of unit) {
     if (await isNeeded(uow, member, unit)) return 'has-dependents';
   }
-  for (const member of unit.toReversed()) {
-    const current = await findEntry(uow, partition, member.seq);
-    if (current !== undefined) await revertEntry(uow, current, rulesOf);
-    uow.notify({ type: 'entry-cancelled', ...nameOf(member) });
-  }
+  await revertEntries(uow, unit, rulesOf);
+  for (const member of unit) uow.notify({ type: 'entry-cancelled', ...nameOf(member) });
   return 'cancelled';
+}
+
+/** Gives entries up: they leave the queue, and the app sees what it would see without them. */
+async function revertEntries(
+  uow: UnitOfWork,
+  entries: readonly EntryRecord[],
+  rulesOf: RulesOf,
+): Promise<void> {
+  await removeEntries(uow, entries);
+  for (const entry of entries) {
+    if (detailOf(entry).isDetached !== true)
+      await settleRowOf(uow, entry, rulesOf(entry.collection));
+  }
 }
 
 /** True if an entry outside the unit cannot go without this one. */
@@ -66,10 +66,11 @@ async function isNeeded(
 ): Promise<boolean> {
   const own = new Set(unit.map(({ seq }) => seq));
   if ((await dependentsOf(uow, entry)).some((dependent) => !own.has(dependent.seq))) return true;
-  if (entry.operation !== 'create' || detailOf(entry).isDetached === true) return false;
+  if (entry.operation !== 'create' && entry.operation !== 'delete') return false;
   const row = await rowOf(uow, entry);
-  // What comes after a create in its lane was made on what it creates.
-  return row !== undefined && row.tail !== null && !own.has(row.tail) && row.tail > entry.seq;
+  if (row === undefined || row.tail === null || detailOf(entry).isDetached === true) return false;
+  // What comes after a create was made on what it creates, and after a delete comes a create.
+  return !own.has(row.tail) && row.tail > entry.seq;
 }
 
 /** Sends a dead letter again, or a waiting entry without its delay. Attempts start anew. */
@@ -83,63 +84,53 @@ export async function retryEntry(
 ): Promise<RetryResult> {
   const entry = await findEntry(uow, partition, seq);
   if (entry === undefined || entry.state === 'conflict') return 'not-found';
-  if (detailOf(entry).isDetached === true) return reattach(uow, entry, newKey, limits, rulesOf);
   const leased = await uow.leasedPositions();
-  for (const member of await unitOf(uow, entry)) {
-    if (leased.has(member.position)) continue;
-    const alive = setState(uow, { ...member, notBefore: null }, null);
-    const isRejected = member.state === 'dead' && member.ambiguous !== 1;
-    const again: EntryRecord = {
-      ...alive,
-      attempts: 0,
-      // The server may have kept its refusal under the old key. One whose fate is unknown keeps it.
-      idempotencyKey: isRejected ? newKey() : member.idempotencyKey,
-      ambiguous: isRejected ? 0 : member.ambiguous,
-      expiresAt: member.state === 'dead' ? null : member.expiresAt,
-    };
-    uow.putEntry(again);
-    await place(uow, again);
-  }
+  const isDetached = detailOf(entry).isDetached === true;
+  // Its transaction failed while it was on the wire: the answer, or the end of its claim, comes first.
+  if (isDetached && leased.has(entry.position)) return 'blocked';
   uow.notify({ type: 'entry-retried', ...nameOf(entry) });
-  const [first] = await unitOf(uow, (await findEntry(uow, partition, seq)) ?? entry);
-  return first !== undefined && isReady(first.position) ? 'queued' : 'blocked';
+  if (isDetached) {
+    const again = await reattach(uow, entry, newKey, limits, rulesOf);
+    return resultOf(uow, partition, again);
+  }
+  const unit = await unitOf(uow, entry);
+  for (const member of unit) {
+    if (!leased.has(member.position) && member.state !== 'conflict') renew(uow, member, newKey);
+  }
+  const { group } = detailOf(entry);
+  if (group === undefined) await placeSeq(uow, partition, seq);
+  else await regroup(uow, partition, group, await membersOf(uow, entry));
+  return resultOf(uow, partition, unit[0]?.seq ?? seq);
 }
 
-/** A dead letter that left its lane comes back at the lane's end, as a mutation made now. */
-async function reattach(
+async function resultOf(
   uow: UnitOfWork,
-  entry: EntryRecord,
-  newKey: () => string,
-  limits: QueueLimits,
-  rulesOf: RulesOf,
+  partition: number,
+  seq: number | null,
 ): Promise<RetryResult> {
-  await removeEntry(uow, entry);
-  const { partition, collection, entity, operation, payload, priority, enqueuedAt } = entry;
-  const { isPatch, command, schemaVersion } = detailOf(entry);
-  const detail = {
-    ...(isPatch === undefined ? {} : { isPatch }),
-    ...(command === undefined ? {} : { command }),
-    ...(schemaVersion === undefined ? {} : { schemaVersion }),
-  };
-  const result = await enqueueMutation(
+  const entry = seq === null ? undefined : await findEntry(uow, partition, seq);
+  if (entry === undefined) return 'blocked';
+  const isClaimed = (await uow.leasedPositions()).has(entry.position);
+  return isClaimed || isReady(entry.position) ? 'queued' : 'blocked';
+}
+
+/** Stores an entry as if it had never failed. */
+function renew(uow: UnitOfWork, entry: EntryRecord, newKey: () => string): void {
+  const isDead = entry.state === 'dead';
+  // The server may have kept its refusal under the old key. One whose fate is unknown keeps it.
+  const isRefused = isDead && entry.ambiguous !== 1;
+  setState(
     uow,
     {
-      partition,
-      collection,
-      entity,
-      operation,
-      payload,
-      priority,
-      enqueuedAt,
-      idempotencyKey: entry.ambiguous === 1 ? entry.idempotencyKey : newKey(),
-      expiresAt: null,
-      ...(Object.keys(detail).length === 0 ? {} : { detail }),
+      ...entry,
+      notBefore: null,
+      attempts: 0,
+      idempotencyKey: isRefused ? newKey() : entry.idempotencyKey,
+      ambiguous: isRefused ? 0 : entry.ambiguous,
+      expiresAt: isDead ? null : entry.expiresAt,
     },
-    { ...rulesOf(collection), coalesce: false },
-    limits,
+    null,
   );
-  const again = result.seq === null ? undefined : await findEntry(uow, partition, result.seq);
-  return again !== undefined && isReady(again.position) ? 'queued' : 'blocked';
 }
 
 /** Gives a dead letter up for good, with its transaction. False if it is not one. */
@@ -151,12 +142,30 @@ export async function discardEntry(
 ): Promise<boolean> {
   const entry = await findEntry(uow, partition, seq);
   if (entry === undefined || entry.state !== 'dead') return false;
-  for (const member of (await unitOf(uow, entry)).toReversed()) {
-    const current = await findEntry(uow, partition, member.seq);
-    if (current !== undefined) await revertEntry(uow, current, rulesOf);
-    uow.notify({ type: 'entry-discarded', ...nameOf(member) });
-  }
+  const unit = await unitOf(uow, entry);
+  for (const member of unit) await orphan(uow, member, unit, rulesOf);
+  await revertEntries(uow, unit, rulesOf);
+  for (const member of unit) uow.notify({ type: 'entry-discarded', ...nameOf(member) });
   return true;
+}
+
+/** What was made on a create that is given up can never be sent: it becomes dead letters of its own. */
+async function orphan(
+  uow: UnitOfWork,
+  created: EntryRecord,
+  unit: readonly EntryRecord[],
+  rulesOf: RulesOf,
+): Promise<void> {
+  const row = await rowOf(uow, created);
+  const { isDetached, failure } = detailOf(created);
+  if (created.operation !== 'create' || row === undefined || isDetached === true) return;
+  const own = new Set(unit.map(({ seq }) => seq));
+  const lane = await laneEntries(uow, row);
+  const later = lane.filter(({ seq }) => seq > created.seq && !own.has(seq));
+  const end = later.findIndex(({ operation }) => operation === 'create' || operation === 'delete');
+  const orphans = end < 0 ? later : later.slice(0, end);
+  const reason = { code: 'queue/base-discarded', at: failure?.at ?? created.enqueuedAt };
+  await detachAll(uow, orphans, reason, rulesOf);
 }
 
 /** Changes how urgent an entry is. False if there is none that waits. */
@@ -183,14 +192,11 @@ export async function resolveConflict(
 ): Promise<boolean> {
   const entry = await findEntry(uow, partition, seq);
   if (entry === undefined || entry.state !== 'conflict') return false;
-  const decision = decide(entry);
-  await rebaseEntry(
-    uow,
-    withDetail(entry, { rounds: undefined }),
-    decision,
-    rulesOf(entry.collection),
-  );
-  const again = await findEntry(uow, partition, seq);
-  if (again !== undefined) await placeHeadOf(uow, again);
+  const { group } = detailOf(entry);
+  const members = await membersOf(uow, entry);
+  // Someone decided: the handlers may be asked anew.
+  const fresh = withDetail(entry, { rounds: undefined });
+  await rebaseEntry(uow, fresh, decide(entry), rulesOf(entry.collection));
+  if (group !== undefined) await regroup(uow, partition, group, members);
   return true;
 }

@@ -1,6 +1,7 @@
 import type { Entry, EntityId, EntryId, Operation } from '../model/entry.ts';
 import { priorityOfRank, type PriorityRank } from '../model/priority.ts';
 import { decodeValue } from '../model/value-codec.ts';
+import { SEQ_LIMIT } from './position.ts';
 import { detailOf, type EntryRecord } from './records.ts';
 
 export function entryIdOf(seq: number): EntryId {
@@ -9,7 +10,9 @@ export function entryIdOf(seq: number): EntryId {
 
 /** The seq of an entry id; null for anything that is not one. */
 export function seqOfEntryId(id: EntryId): number | null {
-  return /^e[1-9]\d{0,12}$/.test(id) ? Number(id.slice(1)) : null;
+  if (!/^e[1-9]\d{0,12}$/.test(id)) return null;
+  const seq = Number(id.slice(1));
+  return seq < SEQ_LIMIT ? seq : null;
 }
 
 /** How events name an entry. */

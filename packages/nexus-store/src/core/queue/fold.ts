@@ -1,38 +1,49 @@
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
 import type { CollectionRules } from './collection-rules.ts';
-import { findEntry } from './lanes.ts';
-import { detailOf, laneKey, type EntryRecord, type RowRecord } from './records.ts';
+import { laneEntries, rowOf } from './lookup.ts';
+import {
+  detailOf,
+  type EntryDetail,
+  type EntryRecord,
+  type RowRecord,
+  type StoredOperation,
+} from './records.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /** The text of an entity after a mutation; null for none. */
+export function applyChange(
+  text: string | null,
+  operation: StoredOperation,
+  payload: string | null,
+  detail: EntryDetail | undefined,
+  rules: CollectionRules,
+): string | null {
+  if (operation === 'delete') return null;
+  if (operation === 'command') return applyCommand(text, detail?.command ?? '', payload, rules);
+  return detail?.isPatch === true ? mergePatch(text, payload) : payload;
+}
+
+/** The text of an entity after a stored mutation; null for none. */
 export function applyMutation(
   text: string | null,
   entry: Pick<EntryRecord, 'operation' | 'payload' | 'detail'>,
   rules: CollectionRules,
 ): string | null {
-  switch (entry.operation) {
-    case 'delete':
-      return null;
-    case 'command':
-      return applyCommand(text, entry, rules);
-    default:
-      return isPatch(entry) ? mergePatch(text, entry.payload) : entry.payload;
-  }
-}
-
-function isPatch(entry: Pick<EntryRecord, 'detail'>): boolean {
-  return entry.detail !== null && detailOf(entry as EntryRecord).isPatch === true;
+  const detail = entry.detail === null ? undefined : detailOf(entry);
+  // The server's row holds its effect already.
+  if (detail?.isEchoed === true) return text;
+  return applyChange(text, entry.operation, entry.payload, detail, rules);
 }
 
 function applyCommand(
   text: string | null,
-  entry: Pick<EntryRecord, 'payload' | 'detail'>,
+  command: string,
+  payload: string | null,
   rules: CollectionRules,
 ): string | null {
   if (rules.applyCommand === undefined || text === null) return text;
-  const name = detailOf(entry as EntryRecord).command ?? '';
-  const args = entry.payload === null ? undefined : decodeValue(entry.payload);
-  return encodeValue(rules.applyCommand(decodeValue(text), name, args));
+  const args = payload === null ? undefined : decodeValue(payload);
+  return encodeValue(rules.applyCommand(decodeValue(text), command, args));
 }
 
 /** The text of a value with the fields of a patch laid over it. */
@@ -40,21 +51,6 @@ export function mergePatch(text: string | null, patch: string | null): string {
   const fields = patch === null ? {} : (decodeValue(patch) as object);
   const value = text === null ? {} : (decodeValue(text) as object);
   return encodeValue({ ...value, ...fields });
-}
-
-const MAX_LANE = 1_000_000;
-
-/** All entries of a lane, in order. */
-export async function laneEntries(
-  uow: UnitOfWork,
-  row: RowRecord,
-): Promise<readonly EntryRecord[]> {
-  if (row.depth === 0 || row.head === null) return [];
-  const head = await findEntry(uow, row.partition, row.head);
-  const key = laneKey(row.partition, row.collection, row.id);
-  const behind =
-    row.depth === 1 ? [] : await uow.scanEntries({ index: 'lane', prefix: [key], limit: MAX_LANE });
-  return head === undefined ? behind : [head, ...behind];
 }
 
 /** What the app should see: the server's value with everything that waits laid over it. */
@@ -68,17 +64,38 @@ export async function localValue(
   return text;
 }
 
-/** Stores what the app should see after the lane or the shadow changed; an empty row goes. */
+/** What the app saw before the last entry of the lane was made. */
+export async function valueBefore(
+  uow: UnitOfWork,
+  row: RowRecord,
+  tail: EntryRecord,
+  rules: CollectionRules,
+): Promise<string | null> {
+  if (row.depth === 1) return row.shadow;
+  let text = row.shadow;
+  for (const entry of await laneEntries(uow, row)) {
+    if (entry.seq !== tail.seq) text = applyMutation(text, entry, rules);
+  }
+  return text;
+}
+
+/** Stores what the app should see of an entity after its lane or its shadow changed. */
+export async function settleRowOf(
+  uow: UnitOfWork,
+  entry: EntryRecord,
+  rules: CollectionRules,
+): Promise<void> {
+  const row = await rowOf(uow, entry);
+  if (row !== undefined) await settleRow(uow, row, rules);
+}
+
+/** A row without anything waiting is settled already: its value is the server's. */
 export async function settleRow(
   uow: UnitOfWork,
   row: RowRecord,
   rules: CollectionRules,
 ): Promise<void> {
-  if (row.depth > 0) {
-    uow.putRow({ ...row, value: await localValue(uow, row, rules) });
-  } else if (row.shadow === null) {
-    uow.deleteRow(row);
-  } else {
-    uow.putRow({ ...row, value: row.shadow, shadow: null });
-  }
+  if (row.depth === 0) return;
+  const value = await localValue(uow, row, rules);
+  if (value !== row.value) uow.putRow({ ...row, value });
 }

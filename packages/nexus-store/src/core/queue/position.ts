@@ -12,7 +12,7 @@ import type { PriorityRank } from '../model/priority.ts';
  * So the entries of one partition that may be sent are one range, in the order in which to send them,
  * and a claim reads the beginning of that range however many entries wait elsewhere.
  */
-const SEQ_LIMIT = 2 ** 40;
+export const SEQ_LIMIT: number = 2 ** 40;
 const RANK_SIZE = SEQ_LIMIT;
 const PARTITION_SIZE = 4 * RANK_SIZE;
 const PARKED = 2 ** 52;

@@ -7,16 +7,24 @@ import {
   SyncPriority,
   type PriorityRank,
 } from '../model/priority.ts';
-import { STORAGE_SCHEMA } from '../model/storage-schema.ts';
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Storage } from '../ports/storage.ts';
-import { claimEntries, listEntries, type Claim } from './claim.ts';
-import { DEFAULT_RULES } from './collection-rules.ts';
-import { DEFAULT_LIMITS, enqueueItem, removeEntry, type QueueLimits } from './enqueue.ts';
-import { entryIdOf } from './entry-view.ts';
+import {
+  claimEntries,
+  deadEntries,
+  listEntries,
+  peekEntry,
+  type Claim,
+  type ClaimRequest,
+} from './claim.ts';
+import { DEFAULT_RULES, type CollectionRules } from './collection-rules.ts';
+import { DEFAULT_LIMITS, enqueueItem, type QueueLimits } from './enqueue.ts';
+import { entryIdOf, seqOfEntryId } from './entry-view.ts';
+import { openStorage } from './open-storage.ts';
 import { partitionNumber, queuePartition } from './partitions.ts';
 import type { EntryRecord } from './records.ts';
+import { removeEntries } from './removal.ts';
 import { settleClaim, type Settlement } from './settle.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 import { Writer } from './writer.ts';
@@ -43,7 +51,7 @@ export interface QueueItem<T> {
   readonly id: EntryId;
   readonly item: T;
   readonly priority: SyncPriority;
-  /** Attempts that were released with a failure. */
+  /** How often it was claimed and handed back, or its lease ran out. */
   readonly attempts: number;
   /** Epoch milliseconds. */
   readonly enqueuedAt: number;
@@ -56,6 +64,11 @@ export interface QueueClaim<T> {
   readonly entry: QueueItem<T>;
   /** Epoch milliseconds when another runner may take them. */
   readonly until: number;
+}
+
+/** A claim and what of it is not settled yet. */
+interface HeldClaim extends Claim {
+  readonly open: Set<number>;
 }
 
 const LIST_LIMIT = 1_000_000;
@@ -75,7 +88,7 @@ export class PrioritySyncQueue<T> {
   readonly #owner: string;
   readonly #leaseMs: number;
   readonly #limits: QueueLimits;
-  readonly #claims = new WeakMap<QueueClaim<T>, Claim>();
+  readonly #claims = new WeakMap<QueueClaim<T>, HeldClaim>();
   #opened: Promise<number> | undefined;
 
   constructor(runtime: Runtime, options: PrioritySyncQueueOptions) {
@@ -104,22 +117,26 @@ export class PrioritySyncQueue<T> {
     return entryIdOf(seq);
   }
 
-  /** Takes the best item and removes it at once: for work that need not survive a crash. */
+  /** Takes the best item and removes it in one step: for work that need not survive a crash. */
   async dequeue(): Promise<T | undefined> {
-    const claim = await this.claim();
-    if (claim === undefined) return undefined;
-    await this.complete(claim);
-    return claim.entry.item;
+    const partition = await this.#open();
+    const taken = await this.#writer.write(async (uow) => {
+      const claim = await claimEntries(uow, this.#request(partition, this.#leaseMs, 1));
+      const entry = claim?.entries[0];
+      if (claim === undefined || entry === undefined) return undefined;
+      await settleClaim(uow, claim, new Map([[entry.seq, { kind: 'complete' }]]), defaultRules);
+      return entry;
+    });
+    return taken === undefined ? undefined : this.#view(taken).item;
   }
 
   /** Takes the best items for the time of a lease; undefined if nothing may be taken. */
   async claim(
     options: { readonly limit?: number; readonly lease?: Duration; readonly leaseMs?: number } = {},
   ): Promise<QueueClaim<T> | undefined> {
+    const { limit = 1, lease } = options;
     const leaseMs =
-      options.leaseMs ??
-      (options.lease === undefined ? this.#leaseMs : durationMs(options.lease, 'lease'));
-    const limit = options.limit ?? 1;
+      options.leaseMs ?? (lease === undefined ? this.#leaseMs : durationMs(lease, 'lease'));
     if (!Number.isInteger(limit) || limit < 1) {
       throw new UsageError(
         'usage/invalid-argument',
@@ -128,25 +145,18 @@ export class PrioritySyncQueue<T> {
     }
     const partition = await this.#open();
     const claim = await this.#writer.write(
-      (uow) =>
-        claimEntries(uow, {
-          partition,
-          owner: this.#owner,
-          leaseMs,
-          limit,
-          now: this.#runtime.clock.now(),
-        }),
+      (uow) => claimEntries(uow, this.#request(partition, leaseMs, limit)),
       { cost: limit },
     );
     if (claim === undefined) return undefined;
     const items = claim.entries.map((entry) => this.#view(entry));
     const taken: QueueClaim<T> = { items, entry: items[0] as QueueItem<T>, until: claim.until };
-    this.#claims.set(taken, claim);
+    this.#claims.set(taken, { ...claim, open: new Set(claim.entries.map(({ seq }) => seq)) });
     return taken;
   }
 
   /**
-   * Removes claimed items: all, or those named.
+   * Removes claimed items: those named, or all that are not settled yet.
    *
    * @throws QueueError `queue/claim-lost` once another runner took the claim over
    */
@@ -166,7 +176,7 @@ export class PrioritySyncQueue<T> {
     const delayMs = options.delay === undefined ? 0 : durationMs(options.delay, 'delay');
     await this.#settle(claim, options.ids, {
       kind: 'release',
-      ambiguous: null,
+      ambiguous: 0,
       notBefore: delayMs === 0 ? null : this.#runtime.clock.now() + delayMs,
       consumesAttempt: true,
     });
@@ -186,11 +196,12 @@ export class PrioritySyncQueue<T> {
     await this.#settle(claim, ids, { kind: 'bury', failure, consumesAttempt: true });
   }
 
-  /** The best item, left where it is; undefined if there is none. */
+  /** The item that a claim would take now, left where it is; undefined if there is none. */
   async peek(): Promise<T | undefined> {
     const partition = await this.#open();
-    const [first] = await this.#writer.read((uow) => listEntries(uow, partition, 1));
-    return first === undefined || first.state !== null ? undefined : this.#view(first).item;
+    const now = this.#runtime.clock.now();
+    const first = await this.#writer.read((uow) => peekEntry(uow, partition, now));
+    return first === undefined ? undefined : this.#view(first).item;
   }
 
   /** How many items are in the queue, claimed ones included, dead letters not. A lookup, never a count. */
@@ -202,14 +213,18 @@ export class PrioritySyncQueue<T> {
     });
   }
 
-  /** All items in the order to take them; those that wait for a time come last. */
+  /** All items in the order to take them, claimed ones included; those that wait for a time come last. */
   async toArray(): Promise<T[]> {
-    return (await this.#list(null)).map((entry) => this.#view(entry).item);
+    const partition = await this.#open();
+    const all = await this.#writer.read((uow) => listEntries(uow, partition, LIST_LIMIT));
+    return all.filter(({ state }) => state === null).map((entry) => this.#view(entry).item);
   }
 
   /** The buried items, oldest first. */
   async deadLetters(): Promise<QueueItem<T>[]> {
-    return (await this.#list('dead')).map((entry) => this.#view(entry));
+    const partition = await this.#open();
+    const dead = await this.#writer.read((uow) => deadEntries(uow, partition, LIST_LIMIT));
+    return dead.map((entry) => this.#view(entry));
   }
 
   /** Removes every item, claimed ones and dead letters included. */
@@ -218,15 +233,9 @@ export class PrioritySyncQueue<T> {
     while (await this.#writer.write((uow) => clearSome(uow, partition), { cost: CLEAR_BATCH }));
   }
 
-  /** Closes the storage. */
+  /** Closes the storage, also for others that share it. */
   async close(): Promise<void> {
     await this.#storage.close();
-  }
-
-  async #list(state: EntryRecord['state']): Promise<EntryRecord[]> {
-    const partition = await this.#open();
-    const all = await this.#writer.read((uow) => listEntries(uow, partition, LIST_LIMIT));
-    return all.filter((entry) => entry.state === state);
   }
 
   #mutation(partition: number, payload: string, priority: PriorityRank) {
@@ -251,14 +260,17 @@ export class PrioritySyncQueue<T> {
     const held = this.#claims.get(claim);
     if (held === undefined)
       throw new QueueError('queue/claim-lost', 'this claim was not made by this queue');
-    const wanted = ids === undefined ? undefined : new Set(ids);
-    const entries = held.entries.filter(
-      ({ seq }) => wanted === undefined || wanted.has(entryIdOf(seq)),
-    );
-    const settlements = new Map(entries.map(({ seq }) => [seq, settlement]));
-    await this.#writer.write((uow) => settleClaim(uow, held, settlements, () => DEFAULT_RULES), {
-      cost: entries.length,
+    const seqs = ids === undefined ? [...held.open] : openSeqs(held, ids);
+    const settlements = new Map(seqs.map((seq) => [seq, settlement]));
+    await this.#writer.write((uow) => settleClaim(uow, held, settlements, defaultRules), {
+      cost: seqs.length,
     });
+    for (const seq of seqs) held.open.delete(seq);
+  }
+
+  #request(partition: number, leaseMs: number, limit: number): ClaimRequest {
+    const now = this.#runtime.clock.now();
+    return { partition, owner: this.#owner, leaseMs, limit, now };
   }
 
   #view(entry: EntryRecord): QueueItem<T> {
@@ -280,20 +292,33 @@ export class PrioritySyncQueue<T> {
   }
 
   async #openStorage(): Promise<number> {
-    await this.#storage.open(STORAGE_SCHEMA);
+    await openStorage(this.#storage);
     return this.#writer.write((uow) => partitionNumber(uow, queuePartition(this.#name)));
   }
+}
+
+function defaultRules(): CollectionRules {
+  return DEFAULT_RULES;
+}
+
+/** @throws QueueError `queue/claim-lost` if one of them is not in the claim, or not any more */
+function openSeqs(held: HeldClaim, ids: readonly EntryId[]): number[] {
+  return ids.map((id) => {
+    const seq = seqOfEntryId(id);
+    if (seq !== null && held.open.has(seq)) return seq;
+    throw new QueueError('queue/claim-lost', `${JSON.stringify(id)} is not held by this claim`);
+  });
 }
 
 const CLEAR_BATCH = 200;
 
 async function clearSome(uow: UnitOfWork, partition: number): Promise<boolean> {
-  const some = await listEntries(uow, partition, CLEAR_BATCH);
-  for (const entry of some) await removeEntry(uow, entry);
   for (const lease of (await uow.leases()).values()) {
     if (lease.partition === partition) await uow.deleteLease(lease.fence);
   }
-  return some.length > 0;
+  const some = await listEntries(uow, partition, CLEAR_BATCH);
+  await removeEntries(uow, some);
+  return some.length === CLEAR_BATCH;
 }
 
 /** @throws UsageError `usage/unknown-priority` */

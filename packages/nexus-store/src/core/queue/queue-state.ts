@@ -17,7 +17,11 @@ interface StoredState {
   readonly nextSeq: number;
   readonly nextFence: number;
   readonly counters: { readonly [partition: string]: Counters };
+  readonly collections?: { readonly [partition: string]: CollectionCounts };
 }
+
+/** Entries that are neither dead nor in conflict, by their collection; none of it is zero. */
+type CollectionCounts = { readonly [collection: string]: number };
 
 /** A point to come back to. */
 export interface StateMark {
@@ -29,11 +33,15 @@ export interface StateMark {
 interface Undo {
   readonly partition: number;
   readonly counters: Counters;
+  readonly collections: CollectionCounts;
 }
+
+const NO_COLLECTIONS: CollectionCounts = Object.freeze({});
 
 /** The next numbers and the counters of all partitions, as one transaction changes them. */
 export class QueueState {
   readonly #counters = new Map<number, Counters>();
+  readonly #collections = new Map<number, CollectionCounts>();
   readonly #undo: Undo[] = [];
   #nextSeq = 1;
   #nextFence = 1;
@@ -41,11 +49,14 @@ export class QueueState {
 
   constructor(text: string | undefined) {
     if (text === undefined) return;
-    const { nextSeq, nextFence, counters } = JSON.parse(text) as StoredState;
+    const { nextSeq, nextFence, counters, collections = {} } = JSON.parse(text) as StoredState;
     this.#nextSeq = nextSeq;
     this.#nextFence = nextFence;
     for (const [partition, value] of Object.entries(counters)) {
       this.#counters.set(Number(partition), value);
+    }
+    for (const [partition, value] of Object.entries(collections)) {
+      this.#collections.set(Number(partition), value);
     }
   }
 
@@ -73,9 +84,29 @@ export class QueueState {
   }
 
   setCounters(partition: number, counters: Counters): void {
-    this.#undo.push({ partition, counters: this.counters(partition) });
+    const collections = this.collections(partition);
+    this.#undo.push({ partition, counters: this.counters(partition), collections });
     this.#counters.set(partition, counters);
     this.#isChanged = true;
+  }
+
+  /** How many entries of each collection are neither dead nor in conflict. */
+  collections(partition: number): CollectionCounts {
+    return this.#collections.get(partition) ?? NO_COLLECTIONS;
+  }
+
+  /** Call after the change of counters that it belongs to: they are undone together. */
+  countCollection(partition: number, collection: string, sign: 1 | -1): void {
+    const before = this.collections(partition);
+    const count = (Object.hasOwn(before, collection) ? (before[collection] ?? 0) : 0) + sign;
+    const pairs = Object.entries(before).filter(([name]) => name !== collection);
+    if (count > 0) pairs.push([collection, count]);
+    // From pairs: a collection may be called __proto__.
+    this.#collections.set(partition, Object.fromEntries(pairs));
+  }
+
+  forgetCollections(partition: number): void {
+    this.#collections.delete(partition);
   }
 
   countEntry(partition: number, rank: PriorityRank, bytes: number, sign: 1 | -1): void {
@@ -100,8 +131,9 @@ export class QueueState {
 
   rollbackTo(mark: StateMark): void {
     while (this.#undo.length > mark.undoLength) {
-      const { partition, counters } = this.#undo.pop() as Undo;
+      const { partition, counters, collections } = this.#undo.pop() as Undo;
       this.#counters.set(partition, counters);
+      this.#collections.set(partition, collections);
     }
     this.#nextSeq = mark.nextSeq;
     this.#nextFence = mark.nextFence;
@@ -111,6 +143,7 @@ export class QueueState {
   toText(): string {
     const { nextSeq } = this;
     const counters = Object.fromEntries(this.#counters);
-    return JSON.stringify({ nextSeq, nextFence: this.#nextFence, counters });
+    const collections = Object.fromEntries(this.#collections);
+    return JSON.stringify({ nextSeq, nextFence: this.#nextFence, counters, collections });
   }
 }

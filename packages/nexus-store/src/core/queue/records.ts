@@ -65,10 +65,8 @@ export interface EntryDetail {
   readonly members?: readonly number[];
   /** Who stands for the transaction, once the entry it is named after has left it. */
   readonly leader?: number;
-  /** What it was declared to follow, as seqs; settled ones stay named. */
+  /** What it was declared to follow and is not settled, as seqs. Empty, not absent, at the end. */
   readonly after?: readonly number[];
-  /** How many of `after` are not settled. */
-  readonly waits?: number;
   /** Someone waits for this entry beyond its lane. */
   readonly hasDependents?: boolean;
   /** The best priority of those who wait beyond its lane, and behind it in its lane. */
@@ -98,7 +96,7 @@ export interface LaneDetail {
 
 const NO_DETAIL: EntryDetail = Object.freeze({});
 
-export function detailOf(entry: EntryRecord): EntryDetail {
+export function detailOf(entry: Pick<EntryRecord, 'detail'>): EntryDetail {
   return entry.detail === null ? NO_DETAIL : (JSON.parse(entry.detail) as EntryDetail);
 }
 
@@ -108,7 +106,8 @@ export function withDetail(
   change: { readonly [K in keyof EntryDetail]?: EntryDetail[K] | undefined },
 ): EntryRecord {
   const text = JSON.stringify({ ...detailOf(entry), ...change });
-  return { ...entry, detail: text === '{}' ? null : text };
+  const detail = text === '{}' ? null : text;
+  return detail === entry.detail ? entry : { ...entry, detail };
 }
 
 export function laneDetailOf(row: RowRecord): LaneDetail | null {

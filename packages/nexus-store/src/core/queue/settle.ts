@@ -1,42 +1,21 @@
-import { QueueError } from '../model/errors.ts';
-import { priorityOfRank } from '../model/priority.ts';
-import type { SyncFailure } from '../model/outcome.ts';
+import { assert, QueueError } from '../model/errors.ts';
+import { buryEntry } from './bury.ts';
 import type { Claim } from './claim.ts';
 import type { RulesOf } from './collection-rules.ts';
-import { rebaseEntry, type ConflictDecision, type RemoteState } from './conflict.ts';
-import { removeEntry, setState } from './enqueue.ts';
-import { applyMutation, laneEntries, settleRow } from './fold.ts';
-import { findEntry, leaveLane, membersOf, place, releaseDependents, rowOf } from './lanes.ts';
+import { completeAlone, completeEntry } from './complete.ts';
+import { rebaseEntry, type ConflictDecision } from './conflict.ts';
 import { nameOf } from './entry-view.ts';
-import { detailOf, entryBytes, withDetail, type EntryRecord, type RowRecord } from './records.ts';
+import { regroup } from './groups.ts';
+import { findEntry, membersOf } from './lookup.ts';
+import { place } from './place.ts';
+import { parkedPosition } from './position.ts';
+import { detailOf, withDetail, type EntryRecord } from './records.ts';
+import { setState } from './removal.ts';
+import type { Complete, Settlement } from './settlement.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
-/** What to do with one claimed entry. */
-export type Settlement =
-  | {
-      readonly kind: 'complete';
-      readonly version?: string | undefined;
-      /** The server's value as text, if it sent one. */
-      readonly value?: string | null | undefined;
-      /** Epoch milliseconds of the answer. */
-      readonly at?: number;
-    }
-  | {
-      readonly kind: 'release';
-      /** null leaves the entry as if it had not been sent. */
-      readonly ambiguous: 0 | 1 | null;
-      /** Epoch milliseconds; null: at once. */
-      readonly notBefore: number | null;
-      readonly consumesAttempt: boolean;
-      readonly failure?: SyncFailure | undefined;
-    }
-  | { readonly kind: 'bury'; readonly failure: SyncFailure; readonly consumesAttempt: boolean }
-  | {
-      readonly kind: 'conflict';
-      readonly failure: SyncFailure;
-      readonly remote: RemoteState;
-    }
-  | ({ readonly kind: 'resolve' } & ConflictDecision);
+export { buryEntry } from './bury.ts';
+export type { Settlement } from './settlement.ts';
 
 /**
  * Settles entries of a claim; the claim goes with its last one.
@@ -49,28 +28,93 @@ export async function settleClaim(
   settlements: ReadonlyMap<number, Settlement>,
   rulesOf: RulesOf,
 ): Promise<void> {
+  const settled = await unlease(uow, claim, settlements);
+  await preload(uow, settled);
+  const groups = await groupsOf(uow, settled);
+  // What leaves the queue goes first: the rest of a transaction stands without it.
+  const later: EntryRecord[] = [];
+  for (const entry of settled) {
+    const settlement = settlements.get(entry.seq) as Settlement;
+    const answer = applied(entry, settlement);
+    if (answer !== undefined) await completeNow(uow, entry, answer, rulesOf);
+    else if (settlement.kind === 'resolve') await resolveNow(uow, entry, settlement, rulesOf);
+    else later.push(entry);
+  }
+  await regroupAll(uow, groups);
+  for (const entry of later) {
+    const current = await stored(uow, entry);
+    // It may have been buried with the rest of its transaction.
+    if (current.state === 'dead') continue;
+    await settleEntry(uow, current, settlements.get(entry.seq) as OtherSettlement, rulesOf);
+  }
+  if (later.length > 0) await regroupAll(uow, groups);
+}
+
+/** The entry as it is now: what was settled before it may have moved or changed it. */
+async function stored(uow: UnitOfWork, entry: EntryRecord): Promise<EntryRecord> {
+  const current = await findEntry(uow, entry.partition, entry.seq);
+  assert(current !== undefined, 'a claimed entry stays until it is settled');
+  return current;
+}
+
+type OtherSettlement = Exclude<Settlement, { kind: 'complete' | 'resolve' }>;
+
+/** The answer to an entry that is done; undefined if it is not. */
+function applied(entry: EntryRecord, settlement: Settlement): Complete | undefined {
+  if (settlement.kind === 'complete') return settlement;
+  // A pull brought its effect: a conflict, say, was one with itself.
+  const isEchoed = entry.detail !== null && detailOf(entry).isEchoed === true;
+  return isEchoed ? { kind: 'complete' } : undefined;
+}
+
+async function completeNow(
+  uow: UnitOfWork,
+  entry: EntryRecord,
+  answer: Complete,
+  rulesOf: RulesOf,
+): Promise<void> {
+  if (completeAlone(uow, entry, answer)) return;
+  await completeEntry(uow, await stored(uow, entry), answer, rulesOf);
+}
+
+async function resolveNow(
+  uow: UnitOfWork,
+  entry: EntryRecord,
+  decision: ConflictDecision,
+  rulesOf: RulesOf,
+): Promise<void> {
+  const current = await stored(uow, entry);
+  if (current.state === 'dead') return;
+  await rebaseEntry(uow, current, decision, rulesOf(entry.collection));
+}
+
+async function regroupAll(uow: UnitOfWork, groups: readonly Group[]): Promise<void> {
+  for (const { partition, group, members } of groups) {
+    await regroup(uow, partition, group, members);
+  }
+}
+
+/** Takes the settled entries out of their claim. */
+async function unlease(
+  uow: UnitOfWork,
+  claim: Pick<Claim, 'fence' | 'owner'>,
+  settlements: ReadonlyMap<number, Settlement>,
+): Promise<EntryRecord[]> {
   const lease = (await uow.leases()).get(claim.fence);
   if (lease === undefined || lease.owner !== claim.owner) throw claimLost();
   const claimed = JSON.parse(lease.positions) as number[];
   const records = await uow.entriesAt(claimed);
   const settled: EntryRecord[] = [];
   const kept: number[] = [];
-  records.forEach((entry, index) => {
-    if (entry !== undefined && settlements.has(entry.seq)) settled.push(entry);
-    else if (entry !== undefined) kept.push(claimed[index] as number);
-  });
+  for (const entry of records) {
+    if (entry === undefined) continue;
+    if (settlements.has(entry.seq)) settled.push(entry);
+    else kept.push(entry.position);
+  }
   if (settled.length !== settlements.size) throw claimLost();
-  // The lease goes first: an entry that is still leased is not moved.
   if (kept.length === 0) await uow.deleteLease(claim.fence);
   else await uow.putLease({ ...lease, positions: JSON.stringify(kept) });
-  await preloadRowsOf(uow, settled);
-  for (const entry of settled) {
-    const current =
-      (await uow.entryAt(entry.position)) ?? (await findEntry(uow, entry.partition, entry.seq));
-    // A lane that was reverted with its head has nothing left to settle.
-    if (current === undefined) continue;
-    await settleEntry(uow, current, settlements.get(entry.seq) as Settlement, rulesOf);
-  }
+  return settled;
 }
 
 function claimLost(): QueueError {
@@ -80,75 +124,63 @@ function claimLost(): QueueError {
   );
 }
 
-async function preloadRowsOf(uow: UnitOfWork, entries: readonly EntryRecord[]): Promise<void> {
-  await uow.preloadRows(
-    entries
-      .filter((entry) => entry.operation !== 'item')
-      .map(({ partition, collection, entity }) => ({ partition, collection, id: entity })),
-  );
+/** Reads rows, and what will move up in short lanes, at once instead of one by one. */
+async function preload(uow: UnitOfWork, entries: readonly EntryRecord[]): Promise<void> {
+  const keys = [];
+  for (const { operation, partition, collection, entity } of entries) {
+    if (operation !== 'item') keys.push({ partition, collection, id: entity });
+  }
+  if (keys.length === 0) return;
+  await uow.preloadRows(keys);
+  const next: number[] = [];
+  for (const { partition, collection, id } of keys) {
+    const row = uow.rowAtHand(partition, collection, id);
+    if (row !== false && row?.depth === 2) next.push(parkedPosition(partition, row.tail as number));
+  }
+  if (next.length > 0) await uow.entriesAt(next);
+}
+
+interface Group {
+  readonly partition: number;
+  readonly group: string;
+  readonly members: readonly number[];
+}
+
+/** The transactions that these entries are of. */
+async function groupsOf(uow: UnitOfWork, entries: readonly EntryRecord[]): Promise<Group[]> {
+  const found = new Map<string, Group>();
+  for (const entry of entries) {
+    if (entry.detail === null) continue;
+    const { group } = detailOf(entry);
+    if (group === undefined || found.has(group)) continue;
+    const members = await membersOf(uow, entry);
+    found.set(group, { partition: entry.partition, group, members });
+  }
+  return [...found.values()];
 }
 
 async function settleEntry(
   uow: UnitOfWork,
   entry: EntryRecord,
-  settlement: Settlement,
+  settlement: OtherSettlement,
   rulesOf: RulesOf,
 ): Promise<void> {
   switch (settlement.kind) {
-    case 'complete':
-      return completeEntry(uow, entry, settlement, rulesOf);
     case 'release':
       return releaseEntry(uow, entry, settlement);
     case 'bury': {
       const attempts = entry.attempts + (settlement.consumesAttempt ? 1 : 0);
-      return buryEntry(uow, { ...entry, attempts }, settlement.failure, rulesOf);
+      const ambiguous = knownAmbiguity(entry, settlement.ambiguous ?? null);
+      return buryEntry(uow, { ...entry, attempts, ambiguous }, settlement.failure, rulesOf);
     }
     case 'conflict':
       return parkConflict(uow, entry, settlement);
-    case 'resolve':
-      return rebaseEntry(uow, entry, settlement, rulesOf(entry.collection));
   }
 }
 
-async function completeEntry(
-  uow: UnitOfWork,
-  entry: EntryRecord,
-  settlement: Extract<Settlement, { kind: 'complete' }>,
-  rulesOf: RulesOf,
-): Promise<void> {
-  await releaseDependents(uow, entry);
-  const row = await rowOf(uow, entry);
-  uow.deleteEntry(entry);
-  uow.countEntry(entry.partition, entry.priority, entryBytes(entry.payload), -1);
-  if (row === undefined) return;
-  const rules = rulesOf(entry.collection);
-  const version = settlement.version ?? row.version;
-  const fetchedAt = settlement.at ?? row.fetchedAt;
-  const isLast = row.depth === 1;
-  const value = settlement.value;
-  if (isLast && value === undefined && entry.operation !== 'command') {
-    // The common case: the app sees already what the server has now.
-    const done = { ...row, version, fetchedAt, shadow: null, head: null, tail: null, depth: 0, lane: null };
-    if (row.value === null) uow.deleteRow(row);
-    else uow.putRow(done);
-    return;
-  }
-  const shadow = value === undefined ? applyMutation(row.shadow, entry, rules) : value;
-  // The base of what waits behind moves forward: it was made on top of what the server has now.
-  uow.putRow({ ...row, version, shadow, fetchedAt });
-  await leaveLane(uow, entry);
-  await unpinHead(uow, entry);
-  const left = (await rowOf(uow, entry)) as RowRecord;
-  if (left.depth === 0 || value !== undefined) await settleRow(uow, left, rules);
-}
-
-/** What waited behind an applied entry is based on it now, whatever it was pinned to. */
-async function unpinHead(uow: UnitOfWork, entry: EntryRecord): Promise<void> {
-  const row = await rowOf(uow, entry);
-  if (row?.head == null) return;
-  const head = await findEntry(uow, entry.partition, row.head);
-  if (head !== undefined && detailOf(head).pinned !== undefined)
-    uow.putEntry(withDetail(head, { pinned: undefined }));
+/** What is known to be unknown stays so until the server answers for it. */
+function knownAmbiguity(entry: EntryRecord, said: 0 | 1 | null): 0 | 1 | null {
+  return entry.ambiguous === 1 ? 1 : (said ?? entry.ambiguous);
 }
 
 async function releaseEntry(
@@ -156,17 +188,16 @@ async function releaseEntry(
   entry: EntryRecord,
   settlement: Extract<Settlement, { kind: 'release' }>,
 ): Promise<void> {
-  const failure = settlement.failure;
+  const { failure, notBefore, consumesAttempt } = settlement;
   const base = failure === undefined ? entry : withDetail(entry, { failure });
   const released: EntryRecord = {
     ...base,
-    // What is known to be unknown stays so until the server answers for it.
-    ambiguous: entry.ambiguous === 1 ? 1 : (settlement.ambiguous ?? entry.ambiguous),
-    notBefore: settlement.notBefore,
-    attempts: entry.attempts + (settlement.consumesAttempt ? 1 : 0),
+    ambiguous: knownAmbiguity(entry, settlement.ambiguous),
+    notBefore,
+    attempts: entry.attempts + (consumesAttempt ? 1 : 0),
   };
   uow.putEntry(released);
-  await place(uow, released);
+  await placeAlone(uow, released);
 }
 
 async function parkConflict(
@@ -175,94 +206,15 @@ async function parkConflict(
   settlement: Extract<Settlement, { kind: 'conflict' }>,
 ): Promise<void> {
   const { failure, remote } = settlement;
-  const marked = withDetail({ ...entry, ambiguous: 0 }, { failure, conflict: remote });
-  uow.putEntry(marked);
-  const parked = setState(uow, marked, 'conflict');
-  await place(uow, parked);
+  const marked = withDetail(
+    { ...entry, ambiguous: 0, notBefore: null },
+    { failure, conflict: remote },
+  );
+  await placeAlone(uow, setState(uow, marked, 'conflict'));
   uow.notify({ type: 'entry-conflicted', ...nameOf(entry), failure });
 }
 
-/**
- * Moves an entry, with its whole transaction, to the dead letters. What becomes of its lane is the
- * collection's choice.
- */
-export async function buryEntry(
-  uow: UnitOfWork,
-  entry: EntryRecord,
-  failure: SyncFailure,
-  rulesOf: RulesOf,
-): Promise<void> {
-  const mates = await membersOf(uow, entry);
-  for (const seq of mates.length === 0 ? [entry.seq] : mates) {
-    const member = seq === entry.seq ? entry : await findEntry(uow, entry.partition, seq);
-    if (member !== undefined) await buryOne(uow, member, failure, rulesOf);
-  }
-}
-
-async function buryOne(
-  uow: UnitOfWork,
-  entry: EntryRecord,
-  failure: SyncFailure,
-  rulesOf: RulesOf,
-): Promise<void> {
-  if (entry.state === 'dead') return;
-  const { onRejected } = rulesOf(entry.collection);
-  const marked = withDetail({ ...entry, notBefore: null }, { failure });
-  uow.putEntry(marked);
-  const dead = setState(uow, marked, 'dead');
-  uow.notify({
-    type: 'entry-buried',
-    ...nameOf(entry),
-    priority: priorityOfRank(entry.priority),
-    failure,
-  });
-  const row = await rowOf(uow, dead);
-  if (row === undefined || onRejected === 'park') {
-    await place(uow, dead);
-    return;
-  }
-  const isWholeLane = onRejected === 'revert' || entry.operation === 'create';
-  const lane = isWholeLane ? await laneEntries(uow, row) : [dead];
-  for (const waiting of lane) await detach(uow, waiting, failure);
-  const left = (await rowOf(uow, dead)) as RowRecord;
-  if (onRejected === 'revert') await settleRow(uow, left, rulesOf(entry.collection));
-  else if (left.depth === 0) await keepLocal(uow, left);
-}
-
-/** Makes an entry a dead letter that nothing waits for. */
-async function detach(uow: UnitOfWork, entry: EntryRecord, failure: SyncFailure): Promise<void> {
-  const current = (await findEntry(uow, entry.partition, entry.seq)) ?? entry;
-  await releaseDependents(uow, current);
-  await leaveLane(uow, current);
-  const marked = withDetail(
-    { ...current, behind: null, notBefore: null },
-    {
-      failure,
-      isDetached: true,
-      hasDependents: undefined,
-      group: undefined,
-      members: undefined,
-      boost: undefined,
-    },
-  );
-  uow.putEntry(marked);
-  await place(uow, setState(uow, marked, 'dead'));
-}
-
-/** After a skip the app goes on seeing what it wrote; the next pull brings the server's row. */
-async function keepLocal(uow: UnitOfWork, row: RowRecord): Promise<void> {
-  if (row.value === null) uow.deleteRow(row);
-  else uow.putRow({ ...row, shadow: null });
-}
-
-/** Gives an entry up: it leaves the queue, and the app sees the server's value again. */
-export async function revertEntry(
-  uow: UnitOfWork,
-  entry: EntryRecord,
-  rulesOf: RulesOf,
-): Promise<void> {
-  await removeEntry(uow, entry);
-  const row = await rowOf(uow, entry);
-  if (row !== undefined && detailOf(entry).isDetached !== true)
-    await settleRow(uow, row, rulesOf(entry.collection));
+/** Entries of a transaction are placed at the end, all at once. */
+async function placeAlone(uow: UnitOfWork, entry: EntryRecord): Promise<void> {
+  if (entry.detail === null || detailOf(entry).group === undefined) await place(uow, entry);
 }

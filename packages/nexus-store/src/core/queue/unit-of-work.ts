@@ -94,8 +94,15 @@ export class UnitOfWork {
   }
 
   /** An entry came (+1) or went (-1), of this priority and size. */
-  countEntry(partition: number, rank: PriorityRank, bytes: number, sign: 1 | -1): void {
+  countEntry(
+    partition: number,
+    rank: PriorityRank,
+    bytes: number,
+    sign: 1 | -1,
+    collection?: string,
+  ): void {
     this.state.countEntry(partition, rank, bytes, sign);
+    if (collection !== undefined) this.state.countCollection(partition, collection, sign);
   }
 
   // ---- rows --------------------------------------------------------------------------------------

@@ -1,0 +1,117 @@
+import type { CollectionRules, RulesOf } from './collection-rules.ts';
+import { releaseDependents } from './dependencies.ts';
+import { applyMutation, settleRowOf } from './fold.ts';
+import { leaveLane } from './lanes.ts';
+import { findEntry, rowOf } from './lookup.ts';
+import { detailOf, entryBytes, withDetail, type EntryRecord, type RowRecord } from './records.ts';
+import { discount } from './removal.ts';
+import type { Complete } from './settlement.ts';
+import type { UnitOfWork } from './unit-of-work.ts';
+
+/**
+ * The common case, an entry without ties that is alone in its lane, done without a promise: the app
+ * sees already what the server has now. False if it is not that case.
+ */
+export function completeAlone(uow: UnitOfWork, entry: EntryRecord, answer: Complete): boolean {
+  if (entry.detail !== null || entry.state !== null || entry.operation === 'command') return false;
+  if (entry.operation !== 'item') {
+    if (answer.value !== undefined) return false;
+    const row = uow.rowAtHand(entry.partition, entry.collection, entry.entity);
+    if (row === false || row === undefined || row.depth !== 1) return false;
+    putApplied(uow, row, versionAfter(answer), answer);
+  }
+  uow.deleteEntry(entry);
+  const { partition, priority, collection, payload } = entry;
+  uow.countEntry(partition, priority, entryBytes(payload), -1, collection);
+  return true;
+}
+
+/** The row of an entity with nothing waiting any more. */
+function putApplied(
+  uow: UnitOfWork,
+  row: RowRecord,
+  version: string | null,
+  answer: Complete,
+): void {
+  if (row.value === null) return uow.deleteRow(row);
+  uow.putRow({
+    partition: row.partition,
+    collection: row.collection,
+    id: row.id,
+    value: row.value,
+    shadow: null,
+    version,
+    head: null,
+    tail: null,
+    depth: 0,
+    lane: null,
+    fetchedAt: answer.at ?? row.fetchedAt,
+  });
+}
+
+/** Without a version from the server, the one that is known is not the row's any more. */
+function versionAfter(answer: Complete): string | null {
+  return answer.version ?? null;
+}
+
+/** Takes an applied entry out of the queue; what waited for it goes on. */
+export async function completeEntry(
+  uow: UnitOfWork,
+  entry: EntryRecord,
+  answer: Complete,
+  rulesOf: RulesOf,
+): Promise<void> {
+  await releaseDependents(uow, entry);
+  // It goes first: what moves up in its lane may move the rest of its transaction.
+  uow.deleteEntry(entry);
+  discount(uow, entry);
+  const row = await rowOf(uow, entry);
+  if (row === undefined || detailOf(entry).isDetached === true) return;
+  const rules = rulesOf(entry.collection);
+  const isPulled = isPullNewer(entry, row);
+  const fetchedAt = answer.at ?? row.fetchedAt;
+  // The base of what waits behind moves forward: it was made on top of what the server has now.
+  uow.putRow(
+    isPulled
+      ? { ...row, fetchedAt }
+      : {
+          ...row,
+          version: versionAfter(answer),
+          shadow: answer.value ?? applied(row, entry, answer, rules),
+          fetchedAt,
+        },
+  );
+  await leaveLane(uow, entry);
+  await unpinHead(uow, entry);
+  // The app sees the effect already, unless the server knows more or a transaction changed places.
+  const isSeen = answer.value === undefined && !isPulled && row.head === entry.seq;
+  if (!isSeen) await settleRowOf(uow, entry, rules);
+}
+
+function applied(
+  row: RowRecord,
+  entry: EntryRecord,
+  answer: Complete,
+  rules: CollectionRules,
+): string | null {
+  return answer.value === null ? null : applyMutation(row.shadow, entry, rules);
+}
+
+/**
+ * True if a pull brought the row after this entry's effect: the echo of the entry itself, or, since the
+ * server accepted it on its own base, a change made on top of it. A pull does not bring it again, so
+ * the answer, which is older, must not hide it.
+ */
+function isPullNewer(entry: EntryRecord, row: RowRecord): boolean {
+  const { isEchoed, pinned } = detailOf(entry);
+  return isEchoed === true || (pinned !== undefined && row.version !== null);
+}
+
+/** What waited behind an applied entry is based on it now, whatever it was pinned to. */
+async function unpinHead(uow: UnitOfWork, entry: EntryRecord): Promise<void> {
+  const row = await rowOf(uow, entry);
+  if (row === undefined || row.head === null) return;
+  const head = await findEntry(uow, entry.partition, row.head);
+  if (head !== undefined && detailOf(head).pinned !== undefined)
+    uow.putEntry(withDetail(head, { pinned: undefined }));
+}

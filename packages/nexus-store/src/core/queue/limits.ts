@@ -1,0 +1,55 @@
+import { QueueError } from '../model/errors.ts';
+import type { PriorityRank } from '../model/priority.ts';
+import type { Counters } from './queue-state.ts';
+import { entryBytes } from './records.ts';
+
+/** The most that one queue may hold. */
+export interface QueueLimits {
+  readonly maxEntries: number;
+  /** Of all payloads as text, with about 100 for each entry's columns. */
+  readonly maxBytes: number;
+  readonly maxEntryBytes: number;
+}
+
+export const DEFAULT_LIMITS: QueueLimits = {
+  maxEntries: 100_000,
+  maxBytes: 50_000_000,
+  maxEntryBytes: 10_000_000,
+};
+
+/** The share of the limits that only critical writes may use. */
+const CRITICAL_RESERVE = 0.1;
+
+/**
+ * Checked in the write's own transaction, so that neither row nor entry is written beyond a limit.
+ *
+ * @throws QueueError `queue/full`
+ */
+export function checkRoom(
+  counters: Counters,
+  growth: { readonly entries: 0 | 1; readonly bytes: number },
+  priority: PriorityRank,
+  limits: QueueLimits,
+): void {
+  // What shrinks the queue is welcome in a full one.
+  if (growth.entries === 0 && growth.bytes <= 0) return;
+  const share = priority === 0 ? 1 : 1 - CRITICAL_RESERVE;
+  const [critical, high, normal, low] = counters.pending;
+  const entries = critical + high + normal + low + counters.dead + counters.conflicts;
+  const isFull = growth.entries > 0 && entries + 1 > Math.floor(limits.maxEntries * share);
+  if (!isFull && counters.bytes + growth.bytes <= limits.maxBytes * share) return;
+  throw new QueueError(
+    'queue/full',
+    `the queue holds ${entries} entries of ${counters.bytes} bytes (limits ${limits.maxEntries} and ${limits.maxBytes}, the last tenth for critical writes): sync, discard dead letters, or raise the limits`,
+  );
+}
+
+/** @throws QueueError `queue/entry-too-large` */
+export function checkEntrySize(payload: string | null, limits: QueueLimits): void {
+  const bytes = entryBytes(payload);
+  if (bytes <= limits.maxEntryBytes) return;
+  throw new QueueError(
+    'queue/entry-too-large',
+    `the value takes ${bytes} bytes as text, more than maxEntryBytes (${limits.maxEntryBytes}): store large data beside the queue and save a reference`,
+  );
+}
