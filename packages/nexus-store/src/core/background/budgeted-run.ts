@@ -1,5 +1,5 @@
 import type { Runtime } from '../ports/runtime.ts';
-import type { BackgroundSyncTask } from './background-sync-task.ts';
+import type { BackgroundSyncTask, TaskContext } from './background-sync-task.ts';
 
 /** What became of one task in one run. */
 export interface TaskResult {
@@ -11,19 +11,15 @@ export interface TaskResult {
 }
 
 export interface RunLimits {
-  /** Epoch milliseconds; Infinity for none. */
-  readonly deadline: number;
-  /** The longest the whole run may take. */
-  readonly budgetMs: number;
+  /** How long all tasks together may take. */
+  readonly windowMs: number;
   readonly signal: AbortSignal;
   readonly reason: string;
   readonly attempt: number;
 }
 
 /** After its share ended a task gets this long to come back; then the run goes on without it. */
-const GRACE_MS = 300;
-/** The run ends this long before the system would end it, for the journal and the next request. */
-const CLOSING_MS = 1_000;
+export const GRACE_MS = 500;
 
 /**
  * Gives every task its share of the window, one after another: what the first does not use, the next
@@ -35,15 +31,16 @@ export async function runTasks(
   limits: RunLimits,
 ): Promise<readonly TaskResult[]> {
   const { clock } = runtime;
-  const window = Math.min(limits.budgetMs, limits.deadline - clock.now() - CLOSING_MS);
-  const endsAt = clock.elapsed() + Math.max(0, window);
+  const endsAt = clock.elapsed() + Math.max(0, limits.windowMs);
   const results: TaskResult[] = [];
   for (const [index, task] of tasks.entries()) {
     const share = (endsAt - clock.elapsed()) / (tasks.length - index);
-    results.push(await runTask(runtime, task, Math.max(0, share), limits));
+    results.push(await runTask(runtime, task, share, limits));
   }
   return results;
 }
+
+type End = (outcome: TaskResult['outcome'], error?: string) => TaskResult;
 
 async function runTask(
   runtime: Runtime,
@@ -53,52 +50,48 @@ async function runTask(
 ): Promise<TaskResult> {
   const { clock, timers } = runtime;
   const startedAt = clock.elapsed();
-  const ended = (outcome: TaskResult['outcome'], error?: string): TaskResult => ({
+  const end: End = (outcome, error) => ({
     taskId: task.taskId,
     outcome,
     ...(error === undefined ? {} : { error }),
     durationMs: clock.elapsed() - startedAt,
   });
-  if (limits.signal.aborted || shareMs <= 0) return ended('cut-off');
+  if (limits.signal.aborted || shareMs <= 0) return end('cut-off');
   const controller = new AbortController();
-  const cut = new Promise<TaskResult>((resolve) => {
-    controller.signal.addEventListener(
-      'abort',
-      () => {
-        timers.after(GRACE_MS, () => resolve(ended('cut-off')));
-      },
-      { once: true },
-    );
-  });
   const onAbort = (): void => controller.abort(limits.signal.reason);
   limits.signal.addEventListener('abort', onAbort, { once: true });
-  const cancel = Number.isFinite(shareMs)
-    ? timers.after(shareMs, () => controller.abort('timeout'))
-    : () => {};
-  const context = {
-    deadline: Math.min(limits.deadline, clock.now() + shareMs),
+  const cancelShare = timers.after(shareMs, () => controller.abort('timeout'));
+  let cancelGrace = (): void => {};
+  const cut = new Promise<TaskResult>((resolve) => {
+    const wait = (): void => {
+      cancelGrace = timers.after(GRACE_MS, () => resolve(end('cut-off')));
+    };
+    controller.signal.addEventListener('abort', wait, { once: true });
+  });
+  const context: TaskContext = {
+    deadline: clock.now() + shareMs,
     signal: controller.signal,
     reason: limits.reason,
     attempt: limits.attempt,
   };
   try {
-    return await Promise.race([execute(task, context, ended), cut]);
+    return await Promise.race([execute(task, context, end), cut]);
   } finally {
-    cancel();
+    cancelShare();
+    cancelGrace();
     limits.signal.removeEventListener('abort', onAbort);
   }
 }
 
 async function execute(
   task: BackgroundSyncTask,
-  context: Parameters<BackgroundSyncTask['execute']>[0],
-  ended: (outcome: TaskResult['outcome'], error?: string) => TaskResult,
+  context: TaskContext,
+  end: End,
 ): Promise<TaskResult> {
   try {
-    const isDone = await task.execute(context);
-    if (isDone) return ended('done');
-    return ended(context.signal.aborted ? 'cut-off' : 'not-done');
+    if (await task.execute(context)) return end('done');
+    return end(context.signal.aborted ? 'cut-off' : 'not-done');
   } catch (error) {
-    return ended(context.signal.aborted ? 'cut-off' : 'threw', String(error).slice(0, 1024));
+    return end(context.signal.aborted ? 'cut-off' : 'threw', String(error).slice(0, 1024));
   }
 }

@@ -1,9 +1,9 @@
 import { LiveValue, type Live } from '../model/live.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { StoreBackend } from '../store/store-backend.ts';
-import type {
+import {
   BackgroundSyncConfig,
-  BackgroundSyncConfigOptions,
+  type BackgroundSyncConfigOptions,
 } from './background-sync-config.ts';
 import type { BackgroundSyncService, ScheduleOutcome } from './background-sync-service.ts';
 import {
@@ -35,9 +35,12 @@ export interface BackgroundSync {
   /** Resolves with the service once it is initialised; rejects with what kept it from being. */
   readonly ready: Promise<BackgroundSyncService>;
   readonly isSupported: boolean;
+  readonly status: BackgroundSyncStatus;
   readonly statusStream: Live<BackgroundSyncStatus>;
   scheduleSync(): Promise<ScheduleOutcome>;
   cancelSync(): Promise<void>;
+  /** How often the server would like to be asked; see `BackgroundSyncService.hintInterval`. */
+  hintInterval(intervalMs: number | null): Promise<void>;
   history(): Promise<readonly JournalRecord[]>;
   explain(): Promise<Explanation>;
   dispose(): Promise<void>;
@@ -49,46 +52,76 @@ export interface BackgroundSync {
  *
  * Call it once, at module scope of the entry file: a headless start evaluates that file and nothing
  * else, and a wake-up finds only what was defined there.
+ *
+ * @throws UsageError `usage/invalid-argument`, naming the wrong field of `config`
  */
 export function defineBackgroundSync(
   runtime: Runtime,
   definition: BackgroundSyncDefinition,
 ): BackgroundSync {
+  const config = BackgroundSyncConfig.from(definition.config);
   const providers = definition.providers ?? registeredProviders();
   const logError = (error: unknown): void =>
     runtime.logger.log('error', 'background sync could not be set up', { error: String(error) });
   const status = new LiveValue<BackgroundSyncStatus>('idle', logError);
-  const ready = setUp(runtime, definition, providers, status);
+  const ready = setUp(runtime, definition, config, providers, status);
   // Whoever awaits `ready` hears of a failure too; nobody has to.
   ready.catch(logError);
   return {
     ready,
     isSupported: providers.some((provider) => provider.detect()),
+    get status(): BackgroundSyncStatus {
+      return status.current;
+    },
     statusStream: status,
     scheduleSync: async () => (await ready).scheduleSync(),
     cancelSync: async () => (await ready).cancelSync(),
+    hintInterval: async (intervalMs) => (await ready).hintInterval(intervalMs),
     history: async () => (await ready).history(),
     explain: async () => (await ready).explain(),
-    dispose: async () => (await ready).dispose(),
+    dispose: async () => {
+      await (await ready).dispose();
+      status.close();
+    },
   };
 }
 
 async function setUp(
   runtime: Runtime,
   definition: BackgroundSyncDefinition,
+  config: BackgroundSyncConfig,
   providers: readonly BackgroundSyncProvider[],
   status: LiveValue<BackgroundSyncStatus>,
 ): Promise<BackgroundSyncService> {
-  const opened = definition.open();
-  // Without a wait where none is needed: on some systems launch handlers count only until launch ends.
-  const backend = opened instanceof Promise ? await opened : opened;
-  const service = BackgroundSyncServiceFactory.create(runtime, providers, {
-    backend,
-    ...(definition.id === undefined ? {} : { id: definition.id }),
-    ...(definition.setBadge === undefined ? {} : { onPendingCount: definition.setBadge }),
-  });
-  service.statusStream.subscribe((next) => status.set(next));
-  for (const task of definition.tasks ?? []) service.registerTask(task);
-  await service.initialize(definition.config);
+  const { id, setBadge } = definition;
+  const create = (backend?: StoreBackend): BackgroundSyncService => {
+    const service = BackgroundSyncServiceFactory.create(runtime, providers, {
+      ...(backend === undefined ? {} : { backend }),
+      ...(id === undefined ? {} : { id }),
+      ...(setBadge === undefined ? {} : { onPendingCount: setBadge }),
+    });
+    service.statusStream.subscribe((next) => status.set(next));
+    for (const task of definition.tasks ?? []) service.registerTask(task);
+    return service;
+  };
+  let backend: StoreBackend;
+  try {
+    const opened = definition.open();
+    // Without a wait where none is needed: on some systems launch handlers count only until launch ends.
+    backend = opened instanceof Promise ? await opened : opened;
+  } catch (error) {
+    // Wake-ups must be answered all the same, or the system stops giving them.
+    failEveryRun(create(), error);
+    throw error;
+  }
+  const service = create(backend);
+  await service.initialize(config);
   return service;
+}
+
+function failEveryRun(service: BackgroundSyncService, error: unknown): void {
+  service.registerTask({
+    taskId: 'nexus-store.open',
+    execute: () => Promise.reject(error),
+  });
 }

@@ -2,13 +2,14 @@ import type { SyncStatus } from '../sync/sync-status.ts';
 import { pendingTotal } from '../sync/sync-status.ts';
 import type { DeviceFacts } from '../ports/device-state.ts';
 import type { BackgroundSyncConfig } from './background-sync-config.ts';
-import type { JournalRecord, ServiceState } from './journal.ts';
-import { unmetConstraints, type UnmetConstraint } from './unmet-constraints.ts';
+import type { JournalRecord } from './journal.ts';
+import { hintedIntervalMs, type ServiceState } from './service-state.ts';
+import { hardUnmet, type UnmetConstraint } from './unmet-constraints.ts';
 
 /** One reason why something has not synced. */
 export interface Reason {
   readonly code: ReasonCode;
-  /** For people, in one sentence. */
+  /** For people, in a sentence or two. */
   readonly message: string;
   /** What a person can do; null if only time helps. */
   readonly action: string | null;
@@ -22,6 +23,7 @@ export type ReasonCode =
   | 'nothing-pending'
   | 'unsupported'
   | 'disabled'
+  | 'cancelled'
   | 'not-initialized'
   | 'paused'
   | 'unauthorised'
@@ -38,12 +40,14 @@ export type ReasonCode =
   | 'dead-letters'
   | 'run-was-killed'
   | 'not-yet-due'
-  | 'not-woken';
+  | 'not-woken'
+  | 'waiting-for-wake-up';
 
 /** The answer to "why has it not synced?". */
 export interface Explanation {
+  /** Writes that wait to be sent. */
   readonly pending: number;
-  /** Most telling first. */
+  /** Most telling first. Never empty. */
   readonly reasons: readonly Reason[];
 }
 
@@ -51,7 +55,11 @@ export interface ExplainFacts {
   readonly now: number;
   readonly isSupported: boolean;
   readonly config: BackgroundSyncConfig | null;
+  /** `cancelSync` is in force. */
+  readonly isCancelled: boolean;
   readonly status: SyncStatus;
+  /** Epoch milliseconds until when the server asked not to be called; null if it did not. */
+  readonly askedToWaitUntil: number | null;
   readonly device: DeviceFacts;
   readonly state: ServiceState;
   readonly history: readonly JournalRecord[];
@@ -61,28 +69,16 @@ type Check = (facts: ExplainFacts) => Reason | null;
 
 /** Every reason that holds, ranked: what only a person can change comes before what time will. */
 export function explain(facts: ExplainFacts): Explanation {
-  const pending = pendingTotal(facts.status);
-  if (pending === 0 && facts.status.dead === 0 && facts.status.conflicts === 0) {
-    return {
-      pending,
-      reasons: [reason('nothing-pending', 'Everything written here is on the server.', null)],
-    };
+  const { status } = facts;
+  const pending = pendingTotal(status);
+  if (pending === 0 && status.dead === 0 && status.conflicts === 0) {
+    const message = 'Everything written here is on the server.';
+    return { pending, reasons: [reason('nothing-pending', message, null)] };
   }
-  const reasons = CHECKS.map((check) => check(facts)).filter((found) => found !== null);
-  if (reasons.length > 0 || pending === 0) return { pending, reasons };
-  const last = facts.history.at(-1);
-  const since = last?.beganAt ?? facts.status.oldestPendingAt;
-  return {
-    pending,
-    reasons: [
-      reason(
-        'not-woken',
-        'The system has not woken the app since; nothing else stands in the way.',
-        'Open the app: it syncs at once while it is in front.',
-        since,
-      ),
-    ],
-  };
+  // Without anything to send nothing but these can be said to hold something back.
+  const checks = pending === 0 ? [conflictsWaiting, deadLetters] : CHECKS;
+  const reasons = checks.map((check) => check(facts)).filter((found) => found !== null);
+  return { pending, reasons: reasons.length > 0 ? reasons : [waitingForWakeUp(facts)] };
 }
 
 function reason(
@@ -95,133 +91,137 @@ function reason(
   return { code, message, action, since, until };
 }
 
+const OPEN_THE_APP = 'Open the app: it syncs while it is in front.';
+
 const CHECKS: readonly Check[] = [
-  ({ isSupported }) =>
-    isSupported
-      ? null
-      : reason('unsupported', 'This platform has no background sync.', 'Open the app to sync.'),
-  ({ config, isSupported }) =>
-    config === null && isSupported
-      ? reason(
-          'not-initialized',
-          'Background sync was never initialised in this app.',
-          'Call initialize, or defineBackgroundSync in the entry file.',
-        )
-      : null,
-  ({ config }) =>
-    config !== null && !config.enabled
-      ? reason(
-          'disabled',
-          'Background sync is switched off in the configuration.',
-          'Set enabled to true.',
-        )
-      : null,
-  ({ status }) =>
-    status.blockedBy?.reason === 'paused'
-      ? reason('paused', 'The app has paused syncing.', 'Call resume.')
-      : null,
-  ({ status }) =>
-    status.blockedBy?.reason === 'unauthorised'
-      ? reason(
-          'unauthorised',
-          'The server no longer accepts the credentials.',
-          'Sign in again.',
-          status.lastFailure?.at ?? null,
-        )
-      : null,
-  ({ status }) =>
-    status.blockedBy?.reason === 'upgrade-required'
-      ? reason(
-          'upgrade-required',
-          'The server asks for a newer version of the app.',
-          'Update the app.',
-          status.lastFailure?.at ?? null,
-        )
-      : null,
-  ({ device }) =>
-    device.isBackgroundAllowed === false
-      ? reason(
-          'background-refused',
-          'The user has switched off background work for this app.',
-          'Allow background refresh for the app in the system settings.',
-        )
-      : null,
-  ({ state }) =>
-    state.refusal === null
-      ? null
-      : reason(
-          'request-refused',
-          `The system refused the last request for a wake-up (${state.refusal.code}): ${state.refusal.message}`,
-          'See docs/reference/errors.md for the code.',
-          state.refusal.at,
-        ),
-  ({ device }) =>
-    device.standbyBucket === 'restricted'
-      ? reason(
-          'standby-restricted',
-          'Android has put the app into the restricted bucket: at most one run a day.',
-          'Use the app, or lift its battery restriction in the settings.',
-        )
-      : null,
+  unsupported,
+  notInitialized,
+  switchedOff,
+  blockedByPeople,
+  backgroundRefused,
+  requestRefused,
+  standbyRestricted,
   serverAskedToWait,
+  offline,
   serverFailing,
-  ({ device, status }) =>
-    device.isConnected === false || status.blockedBy?.reason === 'offline'
-      ? reason(
-          'offline',
-          'There is no way to the server.',
-          'Connect to a network.',
-          status.lastFailure?.at ?? null,
-          status.blockedBy?.until ?? null,
-        )
-      : null,
   constraintUnmet,
-  ({ device }) =>
-    device.isPowerSaving === true
-      ? reason(
-          'power-saving',
-          'The device saves power and holds background work back.',
-          'Charge the device, or switch the saver off.',
-        )
-      : null,
-  ({ status }) =>
-    status.conflicts > 0
-      ? reason(
-          'conflicts-waiting',
-          `${status.conflicts} conflicts wait for a decision, and hold back what comes after them.`,
-          'Resolve them with resolveConflict.',
-        )
-      : null,
-  ({ status }) =>
-    status.dead > 0
-      ? reason(
-          'dead-letters',
-          `${status.dead} writes were refused and are kept as dead letters.`,
-          'Retry or discard them.',
-        )
-      : null,
+  powerSaving,
+  conflictsWaiting,
+  deadLetters,
   runWasKilled,
-  ({ status, now }) =>
-    status.nextAttemptAt !== null && status.nextAttemptAt > now && status.blockedBy === null
-      ? reason('not-yet-due', 'The next attempt is not due yet.', null, null, status.nextAttemptAt)
-      : null,
+  notWoken,
+  notYetDue,
 ];
 
-function serverAskedToWait({ status }: ExplainFacts): Reason | null {
-  const { blockedBy, lastFailure } = status;
-  if (blockedBy?.reason !== 'gate' || lastFailure?.status !== 429) return null;
+function unsupported({ isSupported }: ExplainFacts): Reason | null {
+  if (isSupported) return null;
+  return reason('unsupported', 'This platform has no background sync.', OPEN_THE_APP);
+}
+
+function notInitialized({ config, isSupported }: ExplainFacts): Reason | null {
+  if (config !== null || !isSupported) return null;
+  return reason(
+    'not-initialized',
+    'Background sync was not initialised in this app.',
+    'Call initialize, or defineBackgroundSync in the entry file.',
+  );
+}
+
+function switchedOff({ config, isCancelled, isSupported }: ExplainFacts): Reason | null {
+  if (config === null || !isSupported) return null;
+  if (!config.enabled)
+    return reason(
+      'disabled',
+      'Background sync is switched off in the configuration.',
+      'Set enabled to true.',
+    );
+  if (!isCancelled) return null;
+  return reason('cancelled', 'The app has called cancelSync.', 'Call scheduleSync.');
+}
+
+function blockedByPeople({ status }: ExplainFacts): Reason | null {
+  const since = status.lastFailure?.at ?? null;
+  switch (status.blockedBy?.reason) {
+    case 'paused':
+      return reason('paused', 'The app has paused syncing.', 'Call resume.');
+    case 'unauthorised':
+      return reason(
+        'unauthorised',
+        'The server no longer accepts the credentials.',
+        'Sign in again.',
+        since,
+      );
+    case 'upgrade-required':
+      return reason(
+        'upgrade-required',
+        'The server asks for a newer version of the app.',
+        'Update the app.',
+        since,
+      );
+    default:
+      return null;
+  }
+}
+
+function backgroundRefused({ device }: ExplainFacts): Reason | null {
+  if (device.isBackgroundAllowed !== false) return null;
+  return reason(
+    'background-refused',
+    'Background work is switched off for this app in the system settings.',
+    'Allow background refresh (iOS) or lift the battery restriction (Android) in the settings.',
+  );
+}
+
+function requestRefused({ state }: ExplainFacts): Reason | null {
+  const { refusal } = state;
+  if (refusal === null) return null;
+  return reason(
+    'request-refused',
+    `The system refused the last request for a wake-up, ${refusal.id} (${refusal.code}): ${refusal.message}.`,
+    `docs/reference/errors.md says what ${refusal.code} means and what helps.`,
+    refusal.at,
+  );
+}
+
+function standbyRestricted({ device }: ExplainFacts): Reason | null {
+  if (device.standbyBucket !== 'restricted') return null;
+  return reason(
+    'standby-restricted',
+    'Android has put the app into the restricted bucket: about one run a day.',
+    'Use the app, or lift its battery restriction in the settings.',
+  );
+}
+
+function serverAskedToWait({ askedToWaitUntil, status }: ExplainFacts): Reason | null {
+  if (askedToWaitUntil === null) return null;
   return reason(
     'server-asked-to-wait',
     'The server has asked to be left alone for a while.',
     null,
-    lastFailure.at,
-    blockedBy.until,
+    status.lastFailure?.at ?? null,
+    askedToWaitUntil,
   );
 }
 
-function serverFailing({ status }: ExplainFacts): Reason | null {
+function offline({ device, status }: ExplainFacts): Reason | null {
+  const isUnreachable = status.blockedBy?.reason === 'offline';
+  if (device.isConnected !== false && !isUnreachable) return null;
+  const since = isUnreachable ? (status.lastFailure?.at ?? null) : null;
+  const until = status.blockedBy?.until ?? null;
+  if (device.isConnected === true)
+    return reason(
+      'offline',
+      'There is a network, but the server could not be reached over it; it is tried again by itself.',
+      null,
+      since,
+      until,
+    );
+  return reason('offline', 'There is no network.', 'Connect to a network.', since, until);
+}
+
+function serverFailing({ status, askedToWaitUntil }: ExplainFacts): Reason | null {
   const { blockedBy, lastFailure } = status;
-  if (blockedBy?.reason !== 'gate' || lastFailure?.status === 429) return null;
+  if (blockedBy?.reason !== 'gate' || askedToWaitUntil !== null) return null;
   const what = lastFailure?.status === undefined ? 'fails' : `answers ${lastFailure.status}`;
   return reason(
     'server-failing',
@@ -232,9 +232,11 @@ function serverFailing({ status }: ExplainFacts): Reason | null {
   );
 }
 
+/** What helps against each, and what it is called. */
 const WORDS: Readonly<Record<UnmetConstraint, string>> = {
   connectivity: 'a network',
   unmetered: 'an unmetered network',
+  metered: 'a metered network',
   'not-roaming': 'a network without roaming',
   charging: 'a charger',
   'battery-not-low': 'a battery that is not low',
@@ -244,27 +246,114 @@ const WORDS: Readonly<Record<UnmetConstraint, string>> = {
 
 function constraintUnmet({ config, device, state }: ExplainFacts): Reason | null {
   if (config === null) return null;
-  const unmet = unmetConstraints(config.constraints, device).filter(
-    (constraint) => constraint !== 'connectivity',
-  );
-  const [first] = unmet;
-  if (first === undefined) return null;
+  const unmet = hardUnmet(config.constraints, device);
+  if (unmet.length === 0) return null;
   const words = unmet.map((constraint) => WORDS[constraint]).join(' and ');
+  const since = unmet.map((constraint) => state.unmetSince[constraint] ?? Infinity);
+  const earliest = Math.min(...since);
   return reason(
     'constraint-unmet',
-    `Background runs are configured to wait for ${words}.`,
-    null,
-    state.unmetSince[first] ?? null,
+    `Background runs wait for ${words}, as the app has configured them.`,
+    OPEN_THE_APP,
+    Number.isFinite(earliest) ? earliest : null,
   );
 }
 
-function runWasKilled({ history }: ExplainFacts): Reason | null {
+function powerSaving({ device }: ExplainFacts): Reason | null {
+  if (device.isPowerSaving !== true) return null;
+  return reason(
+    'power-saving',
+    'The device saves power and holds background work back.',
+    'Charge the device, or switch the saver off.',
+  );
+}
+
+function conflictsWaiting({ status }: ExplainFacts): Reason | null {
+  const { conflicts } = status;
+  if (conflicts === 0) return null;
+  const what = conflicts === 1 ? 'One conflict waits' : `${conflicts} conflicts wait`;
+  return reason(
+    'conflicts-waiting',
+    `${what} for a decision; later writes of the same entity wait behind it.`,
+    'Decide with resolveConflict.',
+  );
+}
+
+function deadLetters({ status }: ExplainFacts): Reason | null {
+  const { dead } = status;
+  if (dead === 0) return null;
+  const what = dead === 1 ? 'One write was refused and is' : `${dead} writes were refused and are`;
+  return reason(
+    'dead-letters',
+    `${what} kept as ${dead === 1 ? 'a dead letter' : 'dead letters'}.`,
+    'Retry or discard: nothing is sent again by itself.',
+  );
+}
+
+/** A run without an end that could still be at work was not killed. */
+const LONGEST_RUN_MS = 3_600_000;
+
+function runWasKilled({ history, now }: ExplainFacts): Reason | null {
   const last = history.at(-1);
   if (last === undefined || last.endedAt !== null) return null;
+  const isNewer = now - last.beganAt < LONGEST_RUN_MS && last.stoppedBy === null;
+  const laterRun = history.some(({ endedAt }) => endedAt !== null && endedAt > last.beganAt);
+  if (laterRun) return null;
   return reason(
     'run-was-killed',
-    'The last background run was killed before it ended.',
+    isNewer
+      ? 'The last background run has not ended: it is at work, or the system killed it.'
+      : 'The system killed the last background run before it ended.',
     null,
     last.beganAt,
   );
+}
+
+/** Since the system last woke the app, or accepted to, or something began to wait. */
+function waitingSince({ history, state, status }: ExplainFacts): number | null {
+  const known = [history.at(-1)?.beganAt, state.acceptedAt, status.oldestPendingAt].filter(
+    (at) => at !== null && at !== undefined,
+  );
+  return known.length === 0 ? null : Math.max(...known);
+}
+
+function notWoken(facts: ExplainFacts): Reason | null {
+  const { config, now, state, isSupported, device } = facts;
+  const since = waitingSince(facts);
+  if (config === null || !config.enabled || !isSupported || since === null) return null;
+  if (device.appState === 'foreground') return null;
+  const everyMs = Math.max(config.minInterval, hintedIntervalMs(state, now) ?? 0);
+  if (now - since < 2 * everyMs) return null;
+  return reason(
+    'not-woken',
+    `The system has not woken the app for ${inWords(now - since)}. When it does is its own choice; an app that was swiped away is not woken at all on iOS and on some Android phones until it is opened.`,
+    OPEN_THE_APP,
+    since,
+  );
+}
+
+function notYetDue({ status, now }: ExplainFacts): Reason | null {
+  const { nextAttemptAt, blockedBy } = status;
+  if (blockedBy !== null || nextAttemptAt === null || nextAttemptAt <= now) return null;
+  return reason('not-yet-due', 'The next attempt is not due yet.', null, null, nextAttemptAt);
+}
+
+function waitingForWakeUp(facts: ExplainFacts): Reason {
+  const earliest = Object.values(facts.state.asked).filter((at) => at > facts.now);
+  return reason(
+    'waiting-for-wake-up',
+    'Nothing stands in the way: the next wake-up takes it along.',
+    OPEN_THE_APP,
+    waitingSince(facts),
+    earliest.length === 0 ? null : Math.min(...earliest),
+  );
+}
+
+const MINUTE_MS = 60_000;
+
+function inWords(ms: number): string {
+  const minutes = Math.round(ms / MINUTE_MS);
+  if (minutes < 120) return `${minutes} minutes`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`;
 }

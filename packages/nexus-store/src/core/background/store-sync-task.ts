@@ -2,29 +2,28 @@ import type { SyncReport } from '../model/sync-report.ts';
 import type { StoreBackend } from '../store/store-backend.ts';
 import type { BackgroundSyncTask } from './background-sync-task.ts';
 
-/** The store's own sync, as a task of a background run. */
+/** The store's own sync, as a task of one background run. */
 export interface StoreSyncTask extends BackgroundSyncTask {
-  /** What the last run did, once. */
-  takeReport(): SyncReport | null;
+  /** What it did; null if it did not come back in time. */
+  readonly report: SyncReport | null;
 }
 
 export const STORE_SYNC_TASK = 'nexus-store.sync';
 
+/** Joins a sync that is under way. Made anew for every run, so that a late one tells nothing to the next. */
 export function storeSyncTask(backend: StoreBackend): StoreSyncTask {
-  let last: SyncReport | null = null;
+  let report: SyncReport | null = null;
   return {
     taskId: STORE_SYNC_TASK,
     execute: async ({ deadline, signal, reason }) => {
-      last = await backend.sync({
+      report = await backend.sync({
         signal,
         reason: `background: ${reason}`,
         ...(Number.isFinite(deadline) ? { deadline } : {}),
       });
-      return last.stoppedBy === 'drained';
+      return report.stoppedBy === 'drained';
     },
-    takeReport: () => {
-      const report = last;
-      last = null;
+    get report(): SyncReport | null {
       return report;
     },
   };

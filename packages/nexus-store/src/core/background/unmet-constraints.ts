@@ -4,6 +4,7 @@ import type { Constraints } from '../ports/platform-scheduler.ts';
 export type UnmetConstraint =
   | 'connectivity'
   | 'unmetered'
+  | 'metered'
   | 'not-roaming'
   | 'charging'
   | 'battery-not-low'
@@ -18,8 +19,9 @@ export function unmetConstraints(
   const unmet: UnmetConstraint[] = [];
   const network = constraints.networkType ?? 'not-required';
   if (network !== 'not-required' && device.isConnected === false) unmet.push('connectivity');
-  if (network === 'unmetered' && device.isMetered === true) unmet.push('unmetered');
-  if (network === 'not-roaming' && device.isRoaming === true) unmet.push('not-roaming');
+  else if (network === 'unmetered' && device.isMetered === true) unmet.push('unmetered');
+  else if (network === 'metered' && device.isMetered === false) unmet.push('metered');
+  else if (network === 'not-roaming' && device.isRoaming === true) unmet.push('not-roaming');
   if (constraints.requiresCharging === true && device.isCharging === false) unmet.push('charging');
   if (constraints.requiresBatteryNotLow === true && device.isBatteryLow === true)
     unmet.push('battery-not-low');
@@ -28,4 +30,12 @@ export function unmetConstraints(
   if (constraints.requiresDeviceIdle === true && device.isDeviceIdle === false)
     unmet.push('device-idle');
   return unmet;
+}
+
+/** Connectivity is a hint that may be wrong: whoever may try once does so, and does not ask it first. */
+export function hardUnmet(
+  constraints: Constraints,
+  device: DeviceFacts,
+): readonly UnmetConstraint[] {
+  return unmetConstraints(constraints, device).filter((unmet) => unmet !== 'connectivity');
 }

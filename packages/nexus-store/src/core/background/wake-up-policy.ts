@@ -1,9 +1,10 @@
-import type { PriorityRank } from '../model/priority.ts';
-import type { ScheduleRequest, SchedulerCapabilities } from '../ports/platform-scheduler.ts';
+import type { Constraints, ScheduleRequest } from '../ports/platform-scheduler.ts';
+import type { SchedulerCapabilities } from '../ports/platform-scheduler.ts';
 import type { BackgroundSyncConfig } from './background-sync-config.ts';
 
 /** What the policy decides on. */
 export interface PolicyFacts {
+  /** Epoch milliseconds, as are all instants here. */
   readonly now: number;
   readonly config: BackgroundSyncConfig;
   readonly capabilities: SchedulerCapabilities;
@@ -11,8 +12,27 @@ export interface PolicyFacts {
   readonly pending: readonly [number, number, number, number];
   /** When the queue wants the next attempt; null if nothing is ever due by itself, or something blocks it. */
   readonly nextAttemptAt: number | null;
-  /** When wake-ups for critical writes were asked for, epoch milliseconds, oldest first. */
+  /** The app is in front, and syncs by itself as long as there is a network. */
+  readonly isInFront: boolean;
+  /**
+   * The device has no network, and nothing else holds the queue back. Then the system's own network
+   * constraint knows the moment to try better than any backoff does.
+   */
+  readonly isOffline: boolean;
+  /** The run that ends was cut off while it was sending: another must follow. */
+  readonly wasCutOff: boolean;
+  /** No run before this: the last ones failed, and the queue knows nothing of it. Null: no such wait. */
+  readonly notBefore: number | null;
+  /** When wake-ups for critical writes were asked for, oldest first. */
   readonly criticalAskedAt: readonly number[];
+  /** How often the server would like to be asked; null if it did not say. */
+  readonly hintedIntervalMs: number | null;
+  /** One-off requests that were asked for and have not run, with their earliest begin. */
+  readonly asked: { readonly [id: string]: number };
+  /** A run is at work that does what there is to do, and will ask for what follows. */
+  readonly isRunAtWork: boolean;
+  /** Ids whose runs are at work: what is asked of them now counts from their next run. */
+  readonly running: ReadonlySet<string>;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
@@ -20,18 +40,22 @@ export interface PolicyFacts {
 /** What to ask of the system. */
 export interface WakeUpPlan {
   readonly requests: readonly ScheduleRequest[];
-  /** A critical wake-up is among them. */
-  readonly usesCriticalAllowance: boolean;
-  /** There were too many this hour: this one joins the next of high priority. */
+  /** One-offs that are no longer needed. */
+  readonly cancels: readonly string[];
+  /** There were too many critical ones this hour: this one joins the next of high priority. */
   readonly exceedsCriticalAllowance: boolean;
 }
 
 const HOUR_MS = 3_600_000;
 /** A wake-up soon waits this long for others to join it. */
-const JOIN_MS = 1_000;
+export const JOIN_MS = 1_000;
+/** While the app is in front it sends by itself; a wake-up is for the case that it is killed. */
+const IN_FRONT_MS = 60_000;
 /** Wake-ups are spread over this share of what they wait for, so that a fleet does not arrive at once. */
 const JITTER = 0.25;
 const MOST_JITTER_MS = 15 * 60_000;
+/** The longest wait that the system's own backoff gives (WorkManager's limit). */
+const LONGEST_BACKOFF_MS = 5 * HOUR_MS;
 
 /** The ids of the three requests that a service has pending at most. */
 export function requestIds(id: string): {
@@ -42,85 +66,153 @@ export function requestIds(id: string): {
   return { periodic: id, soon: `${id}.soon`, critical: `${id}.critical` };
 }
 
+/** What a run of this request needs: critical wake-ups need the network only. */
+export function constraintsOf(
+  id: string,
+  requestId: string,
+  config: BackgroundSyncConfig,
+): Constraints {
+  return requestId === requestIds(id).critical ? CRITICAL_CONSTRAINTS : config.constraints;
+}
+
+const CRITICAL_CONSTRAINTS: Constraints = { networkType: 'connected' };
+
+/** The time between periodic runs: the app's, or longer if the platform or the server want it longer. */
+export function effectiveIntervalMs(
+  config: BackgroundSyncConfig,
+  capabilities: SchedulerCapabilities,
+  hintedMs: number | null,
+): number {
+  return Math.max(config.minInterval, capabilities.minIntervalMs, hintedMs ?? 0);
+}
+
+/** When the next run may begin after so many that failed in a row, the last at `failedAt`. */
+export function notBeforeAfter(
+  config: BackgroundSyncConfig,
+  failures: number,
+  failedAt: number,
+): number | null {
+  if (failures === 0) return null;
+  const { policy, initial } = config.retryPolicy;
+  const waitMs =
+    policy === 'linear' ? initial * failures : initial * 2 ** Math.min(failures - 1, 30);
+  return failedAt + Math.min(waitMs, LONGEST_BACKOFF_MS, config.minInterval);
+}
+
 /**
- * From what waits to the wake-ups it deserves, while the app is not in front:
+ * From what waits to the wake-ups it deserves:
  *
- * | priority | wake-up |
- * |---|---|
- * | critical | a one-off, expedited, that needs only the network; six an hour |
- * | high | a one-off with the configured constraints, soon |
- * | normal | the next periodic run, or a one-off after `minInterval` |
- * | low | periodic runs only |
+ * | priority | app in front | app in the background or closed |
+ * |---|---|---|
+ * | critical | sent by the app; a one-off in a minute, in case it is killed | a one-off, expedited, that needs only the network; six an hour |
+ * | high | the same | a one-off with the configured constraints, soon |
+ * | normal | the next periodic run | the next periodic run, or a one-off after `minInterval` |
+ * | low | the next periodic run | periodic runs only |
  *
- * The queue owns the time of retries: where it wants to wait, so does the wake-up.
+ * An app in front without a network counts as in the background: it may be gone when the network
+ * returns. The queue owns the time of retries: where it wants to wait, so does the wake-up.
  */
 export function planWakeUps(id: string, facts: PolicyFacts): WakeUpPlan {
-  const { config, capabilities, now } = facts;
-  if (!config.enabled)
-    return { requests: [], usesCriticalAllowance: false, exceedsCriticalAllowance: false };
   const ids = requestIds(id);
+  if (!facts.config.enabled)
+    return { requests: [], cancels: Object.keys(facts.asked), exceedsCriticalAllowance: false };
+  const { kinds } = facts.capabilities;
   const requests: ScheduleRequest[] = [];
-  const hasPeriodic = capabilities.kinds.includes('periodic');
-  if (hasPeriodic) requests.push(periodic(ids.periodic, facts));
-  const best = facts.pending.findIndex((count) => count > 0) as PriorityRank | -1;
-  const canSend = facts.nextAttemptAt !== null;
-  const isDue = facts.nextAttemptAt !== null && facts.nextAttemptAt <= now + JOIN_MS;
-  const recent = facts.criticalAskedAt.filter((at) => at > now - HOUR_MS && at <= now).length;
-  const wantsCritical = best === 0 && isDue;
-  const mayCritical = recent < config.criticalPerHour;
-  if (wantsCritical && mayCritical) requests.push(critical(ids.critical, facts));
-  else if (canSend && (best === 0 || best === 1)) requests.push(once(ids.soon, facts, JOIN_MS));
-  else if (!hasPeriodic) requests.push(once(ids.soon, facts, config.minInterval));
-  return {
-    requests,
-    usesCriticalAllowance: wantsCritical && mayCritical,
-    exceedsCriticalAllowance: wantsCritical && !mayCritical,
-  };
+  if (kinds.includes('periodic')) requests.push(periodic(ids.periodic, facts));
+  if (facts.isRunAtWork) return { requests, cancels: [], exceedsCriticalAllowance: false };
+  const wish = kinds.includes('once') ? oneOff(ids, facts) : null;
+  if (wish !== null) requests.push(wish.request);
+  const cancels = [ids.soon, ids.critical].filter(
+    (one) => Object.hasOwn(facts.asked, one) && wish?.request.id !== one && !facts.running.has(one),
+  );
+  return { requests, cancels, exceedsCriticalAllowance: wish?.exceedsAllowance ?? false };
+}
+
+interface Wish {
+  readonly request: ScheduleRequest;
+  readonly exceedsAllowance: boolean;
+}
+
+/** The one-off that what waits deserves; null if a periodic run will do. */
+function oneOff(ids: ReturnType<typeof requestIds>, facts: PolicyFacts): Wish | null {
+  const { now, nextAttemptAt, config } = facts;
+  const wish = (request: ScheduleRequest, exceedsAllowance = false): Wish => ({
+    request,
+    exceedsAllowance,
+  });
+  const best = facts.pending.findIndex((count) => count > 0);
+  if (nextAttemptAt !== null && best !== -1) {
+    const floor = Math.max(facts.isOffline ? now : nextAttemptAt, facts.notBefore ?? 0);
+    const isUrgent = best <= 1;
+    if (isUrgent && facts.isInFront && !facts.isOffline)
+      return wish(soon(ids.soon, facts, Math.max(floor, now + IN_FRONT_MS)));
+    if (best === 0 && mayCritical(facts)) return wish(critical(ids.critical, facts, floor));
+    if (isUrgent || facts.wasCutOff)
+      return wish(soon(ids.soon, facts, Math.max(floor, now + JOIN_MS)), best === 0);
+  }
+  if (facts.capabilities.kinds.includes('periodic')) return null;
+  // Without periodic runs a chain of one-offs stands for them: it must not break while nothing waits.
+  const intervalMs = effectiveIntervalMs(config, facts.capabilities, facts.hintedIntervalMs);
+  return wish(soon(ids.soon, facts, now + intervalMs));
+}
+
+function mayCritical({ criticalAskedAt, now, config }: PolicyFacts): boolean {
+  const recent = criticalAskedAt.filter((at) => at > now - HOUR_MS && at <= now).length;
+  return recent < config.criticalPerHour;
 }
 
 function backoffOf({ config }: PolicyFacts): NonNullable<ScheduleRequest['backoff']> {
-  return { policy: config.retryPolicy.policy, initialMs: config.retryPolicy.initialMs };
+  return { policy: config.retryPolicy.policy, initialMs: config.retryPolicy.initial };
 }
 
 function periodic(id: string, facts: PolicyFacts): ScheduleRequest {
-  const { config, capabilities } = facts;
+  const { config, capabilities, now } = facts;
+  const intervalMs = effectiveIntervalMs(config, capabilities, facts.hintedIntervalMs);
   return {
     id,
     kind: 'periodic',
-    intervalMs: Math.max(config.minInterval, capabilities.minIntervalMs),
+    // The first run of a new request: the app is in front now, and its update reached many at once.
+    earliestBeginAt: now + intervalMs - jitterMs(facts, intervalMs),
+    intervalMs,
     constraints: config.constraints,
     backoff: backoffOf(facts),
     existing: 'update',
   };
 }
 
-function once(id: string, facts: PolicyFacts, delayMs: number): ScheduleRequest {
-  const { config, now, nextAttemptAt } = facts;
-  const earliest = Math.max(now + delayMs, nextAttemptAt ?? 0);
+function soon(id: string, facts: PolicyFacts, earliest: number): ScheduleRequest {
+  const { config, now, asked, running } = facts;
+  const known = asked[id];
+  // A burst of writes must not push the wake-up ahead of itself.
+  const isSoonEnough = known !== undefined && known <= earliest && !running.has(id);
   return {
     id,
     kind: 'once',
-    earliestBeginAt: earliest + jitterMs(facts, earliest - now),
+    earliestBeginAt: isSoonEnough ? known : earliest + jitterMs(facts, earliest - now),
     constraints: config.constraints,
     backoff: backoffOf(facts),
     // iOS takes one short request only, and the periodic one is it.
     taskKind: 'processing',
-    existing: 'update',
+    existing: isSoonEnough ? 'keep' : 'update',
   };
 }
 
-function critical(id: string, facts: PolicyFacts): ScheduleRequest {
+function critical(id: string, facts: PolicyFacts, floor: number): ScheduleRequest {
+  const isNow = floor <= facts.now + JOIN_MS;
+  const known = facts.asked[id];
+  const isSoonEnough = known !== undefined && known <= Math.max(floor, facts.now);
   const base: ScheduleRequest = {
     id,
     kind: 'once',
-    constraints: { networkType: 'connected' },
+    constraints: CRITICAL_CONSTRAINTS,
     taskKind: 'processing',
-    // One that is asked for already is soon enough, and asking again would only put it off.
-    existing: 'keep',
+    // While its own run is at work, `keep` would leave nothing behind.
+    existing: isSoonEnough && !facts.running.has(id) ? 'keep' : 'update',
   };
-  return facts.capabilities.expedited
-    ? { ...base, expedited: true }
-    : { ...base, backoff: backoffOf(facts) };
+  if (isNow && facts.capabilities.expedited) return { ...base, expedited: true };
+  const backoff = backoffOf(facts);
+  if (isNow) return { ...base, backoff };
+  return { ...base, backoff, earliestBeginAt: floor + jitterMs(facts, floor - facts.now) };
 }
 
 function jitterMs(facts: PolicyFacts, waitMs: number): number {

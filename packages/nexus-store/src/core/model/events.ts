@@ -44,7 +44,10 @@ export type SyncEvent =
   | { readonly type: 'claim-lost'; readonly entryIds: readonly EntryId[] }
   | { readonly type: 'gate-opened'; readonly until: number; readonly failure: SyncFailure }
   | { readonly type: 'gate-closed' }
+  /** The user's credentials were refused: nothing of this user is sent until somebody acts. */
   | { readonly type: 'unauthorised'; readonly failure: SyncFailure }
+  /** The server wants a newer app. */
+  | { readonly type: 'upgrade-required'; readonly failure: SyncFailure }
   /** The answer was not from our server: a captive portal, a proxy. */
   | { readonly type: 'answer-not-recognised'; readonly failure: SyncFailure }
   | { readonly type: 'sync-started'; readonly reason: string }

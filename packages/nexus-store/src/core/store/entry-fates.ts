@@ -1,20 +1,31 @@
 import type { EntryId } from '../model/entry.ts';
-import { StoppedError } from '../model/errors.ts';
+import { StoppedError, StorageError } from '../model/errors.ts';
 import type { SyncEvent } from '../model/events.ts';
-import type { StoreBackend } from './store-backend.ts';
+import { seqOfEntryId } from '../queue/entry-view.ts';
+import { findEntry } from '../queue/lanes.ts';
+import { detailOf } from '../queue/records.ts';
+import type { UnitOfWork } from '../queue/unit-of-work.ts';
+import type { Writer } from '../queue/writer.ts';
 import type { Settled } from './write.ts';
 
 /** So many fates are remembered for those who ask late. */
 const REMEMBERED = 1_000;
 
+interface Waiter {
+  readonly partition: number;
+  readonly resolve: (settled: Settled) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** What became of entries, for `Write.synced`. */
 export class EntryFates {
-  readonly #backend: StoreBackend;
-  readonly #waiting = new Map<EntryId, Set<(settled: Settled) => void>>();
+  readonly #writer: Writer;
+  readonly #waiting = new Map<EntryId, Set<Waiter>>();
   readonly #known = new Map<EntryId, Settled>();
+  #isClosed = false;
 
-  constructor(backend: StoreBackend) {
-    this.#backend = backend;
+  constructor(writer: Writer) {
+    this.#writer = writer;
   }
 
   onEvent(event: SyncEvent): void {
@@ -28,6 +39,9 @@ export class EntryFates {
         return this.#settle(event.entryId, { outcome: 'cancelled' });
       case 'entry-vanished':
         return this.#settle(event.entryId, { outcome: 'vanished' });
+      case 'conflict-resolved':
+        if (event.use === 'remote') this.#settle(event.entryId, { outcome: 'superseded' });
+        return;
       case 'entry-retried':
         this.#known.delete(event.entryId);
         return;
@@ -36,37 +50,86 @@ export class EntryFates {
     }
   }
 
-  /** @throws StoppedError if the signal aborts first */
-  async of(id: EntryId, signal?: AbortSignal): Promise<Settled> {
+  /**
+   * @param partition whose entry it is: another user may sign in while somebody waits
+   * @throws StoppedError if the signal aborts first
+   * @throws StorageError `storage/closed` if the backend is closed first
+   */
+  of(id: EntryId, partition: number, signal?: AbortSignal): Promise<Settled> {
     const known = this.#known.get(id);
-    if (known !== undefined) return known;
-    const settled = new Promise<Settled>((resolve, reject) => {
-      const waiting = this.#waiting.get(id) ?? new Set();
-      this.#waiting.set(id, waiting.add(resolve));
-      const onAbort = (): void => {
-        waiting.delete(resolve);
-        reject(new StoppedError('aborted'));
-      };
-      if (signal?.aborted === true) onAbort();
-      else signal?.addEventListener('abort', onAbort, { once: true });
+    if (known !== undefined) return Promise.resolve(known);
+    return new Promise<Settled>((resolve, reject) => {
+      if (this.#isClosed) return reject(closed());
+      if (signal?.aborted === true) return reject(new StoppedError('aborted'));
+      const waiter = this.#wait(id, partition, { resolve, reject }, signal);
+      // It may have been settled elsewhere, or before anyone asked.
+      this.#look([id]).catch((error: unknown) => waiter.reject(error));
     });
-    // It may have been settled elsewhere, or before anyone asked.
-    await this.#look(id);
-    return settled;
+  }
+
+  #wait(
+    id: EntryId,
+    partition: number,
+    promise: Omit<Waiter, 'partition'>,
+    signal: AbortSignal | undefined,
+  ): Waiter {
+    const onAbort = (): void => {
+      waiters.delete(waiter);
+      waiter.reject(new StoppedError('aborted'));
+    };
+    const release = (): void => signal?.removeEventListener('abort', onAbort);
+    const waiter: Waiter = {
+      partition,
+      resolve: (settled) => {
+        release();
+        promise.resolve(settled);
+      },
+      reject: (error) => {
+        release();
+        promise.reject(error);
+      },
+    };
+    const waiters = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiters.add(waiter));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    return waiter;
   }
 
   /** Looks in storage for entries that another context may have settled. */
   async check(): Promise<void> {
-    for (const id of [...this.#waiting.keys()]) await this.#look(id);
+    if (this.#waiting.size > 0) await this.#look([...this.#waiting.keys()]);
   }
 
-  async #look(id: EntryId): Promise<void> {
-    if (!this.#waiting.has(id)) return;
-    const entry = await this.#backend.entry(id);
-    if (entry === undefined) this.#settle(id, { outcome: 'applied', version: null });
-    else if (entry.state === 'dead' && entry.lastFailure !== null) {
-      this.#settle(id, { outcome: 'dead', failure: entry.lastFailure });
+  /** A user's data was erased: what was waited for never reaches the server. */
+  onErased(partition: number): void {
+    for (const [id, waiters] of this.#waiting) {
+      const [first] = waiters;
+      if (first?.partition === partition) this.#settle(id, { outcome: 'cancelled' });
     }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const waiters of this.#waiting.values())
+      for (const waiter of waiters) waiter.reject(closed());
+    this.#waiting.clear();
+  }
+
+  async #look(ids: readonly EntryId[]): Promise<void> {
+    await this.#writer.read(async (uow) => {
+      for (const id of ids) await this.#lookAt(uow, id);
+    });
+  }
+
+  async #lookAt(uow: UnitOfWork, id: EntryId): Promise<void> {
+    const [waiter] = this.#waiting.get(id) ?? [];
+    const seq = seqOfEntryId(id);
+    if (waiter === undefined || seq === null) return;
+    const entry = await findEntry(uow, waiter.partition, seq);
+    if (entry === undefined) return this.#settle(id, { outcome: 'applied', version: null });
+    const { failure } = detailOf(entry);
+    if (entry.state === 'dead' && failure !== undefined)
+      this.#settle(id, { outcome: 'dead', failure });
   }
 
   #settle(id: EntryId, settled: Settled): void {
@@ -77,6 +140,10 @@ export class EntryFates {
     }
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
-    for (const resolve of waiting ?? []) resolve(settled);
+    for (const waiter of waiting ?? []) waiter.resolve(settled);
   }
+}
+
+function closed(): StorageError {
+  return new StorageError('storage/closed', 'this backend was closed');
 }

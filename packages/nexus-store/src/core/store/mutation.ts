@@ -1,12 +1,14 @@
 import { durationMs, type Duration } from '../model/duration.ts';
 import type { EntityId, EntryRef } from '../model/entry.ts';
 import { StoreError, UsageError } from '../model/errors.ts';
-import type { PriorityRank } from '../model/priority.ts';
+import { priorityOfRank, type PriorityRank } from '../model/priority.ts';
 import type { CollectionRules } from '../queue/collection-rules.ts';
 import { enqueueMutation, type Enqueued, type QueueLimits } from '../queue/enqueue.ts';
-import { seqOfEntryId } from '../queue/entry-view.ts';
+import { entryIdOf, seqOfEntryId } from '../queue/entry-view.ts';
+import { applyMutation, mergePatch } from '../queue/fold.ts';
 import type { EntryDetail, RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
+import type { WritePolicy } from './collection-config.ts';
 
 /** A write as the store understood it, before it meets the row. */
 export interface Mutation {
@@ -21,6 +23,7 @@ export interface Mutation {
   readonly command: string | null;
   readonly schemaVersion: number;
   readonly rules: CollectionRules;
+  readonly policy: WritePolicy;
 }
 
 /** What a mutation needs of the moment and of the backend. */
@@ -31,14 +34,18 @@ export interface MutationSetting {
   /** Names the transaction. */
   readonly group?: string;
   readonly newKey: () => string;
+  /** Somebody listens to events. */
+  readonly isHeard: boolean;
 }
 
-/** Applies one mutation in the transaction of the caller. */
+type Operation = 'create' | 'update' | 'delete' | 'command';
+
+/** Applies one mutation in the transaction of the caller; without a promise where none is needed. */
 export function applyMutationTo(
   uow: UnitOfWork,
   mutation: Mutation,
   setting: MutationSetting,
-): Promise<Enqueued> {
+): Enqueued | Promise<Enqueued> {
   const { collection, id } = mutation;
   const atHand = uow.rowAtHand(setting.partition, collection, id);
   if (atHand === false) {
@@ -54,22 +61,21 @@ function enqueue(
   row: RowRecord | undefined,
   mutation: Mutation,
   setting: MutationSetting,
-): Promise<Enqueued> {
+): Enqueued | Promise<Enqueued> {
   const { collection, id, kind, payload, rank, ttl, after } = mutation;
-  const exists = row !== undefined && row.value !== null;
-  if (kind === 'patch' && !exists) {
+  if (kind === 'patch' && (row === undefined || row.value === null)) {
     throw new StoreError('store/not-found', `there is no ${collection} ${String(id)} to patch`);
   }
-  const detail = detailFor(mutation, setting.group);
-  return enqueueMutation(
+  const operation = operationFor(kind, row);
+  const detail = detailFor(mutation, operation, setting.group);
+  const result = enqueueMutation(
     uow,
     {
       partition: setting.partition,
       collection,
       entity: id,
-      operation:
-        kind === 'save' ? (exists ? 'update' : 'create') : kind === 'patch' ? 'update' : kind,
-      payload,
+      operation,
+      payload: operation === 'create' && kind === 'patch' ? whole(row, mutation) : payload,
       priority: rank,
       idempotencyKey: setting.newKey(),
       enqueuedAt: setting.now,
@@ -80,23 +86,71 @@ function enqueue(
     mutation.rules,
     setting.limits,
   );
+  if (!setting.isHeard) return result;
+  if (result instanceof Promise)
+    return result.then((enqueued) => announce(uow, mutation, operation, enqueued));
+  return announce(uow, mutation, operation, result);
 }
 
-function detailFor(mutation: Mutation, group: string | undefined): EntryDetail | undefined {
-  if (
-    mutation.kind !== 'patch' &&
-    mutation.command === null &&
-    mutation.schemaVersion === 1 &&
-    group === undefined
-  ) {
-    return undefined;
+function operationFor(kind: Mutation['kind'], row: RowRecord | undefined): Operation {
+  if (kind !== 'save' && kind !== 'patch') return kind;
+  if (row === undefined || row.value === null) return 'create';
+  // Kept here only so far (`local-only`): the server does not know it.
+  const isOnlyHere = row.depth === 0 && row.version === null && row.fetchedAt === null;
+  return isOnlyHere ? 'create' : 'update';
+}
+
+/** A patch of what only this device has goes out as the whole value. */
+function whole(row: RowRecord | undefined, mutation: Mutation): string {
+  return mergePatch(row?.value ?? null, mutation.payload);
+}
+
+function announce(
+  uow: UnitOfWork,
+  { collection, id, rank }: Mutation,
+  operation: Operation,
+  enqueued: Enqueued,
+): Enqueued {
+  const { seq, effect } = enqueued;
+  if (seq !== null && (effect === 'appended' || effect === 'merged')) {
+    uow.notify({
+      type: 'entry-enqueued',
+      entryId: entryIdOf(seq),
+      collection,
+      entityId: id,
+      operation,
+      priority: priorityOfRank(rank),
+      effect,
+    });
   }
+  return enqueued;
+}
+
+function detailFor(
+  mutation: Mutation,
+  operation: Operation,
+  group: string | undefined,
+): EntryDetail | undefined {
+  const isPatch = mutation.kind === 'patch' && operation === 'update';
+  const { command, schemaVersion } = mutation;
+  if (!isPatch && command === null && schemaVersion === 1 && group === undefined) return undefined;
   return {
-    ...(mutation.kind === 'patch' ? { isPatch: true } : {}),
-    ...(mutation.command === null ? {} : { command: mutation.command }),
-    ...(mutation.schemaVersion === 1 ? {} : { schemaVersion: mutation.schemaVersion }),
+    ...(isPatch ? { isPatch: true } : {}),
+    ...(command === null ? {} : { command }),
+    ...(schemaVersion === 1 ? {} : { schemaVersion }),
     ...(group === undefined ? {} : { group }),
   };
+}
+
+/** The value of an entity as it will be for those who do not wait for the queue. */
+export function afterMutation(text: string | null, mutation: Mutation): string | null {
+  const { kind, payload, rules } = mutation;
+  const operation = kind === 'save' || kind === 'patch' ? 'update' : kind;
+  const detail = JSON.stringify({
+    ...(kind === 'patch' ? { isPatch: true } : {}),
+    ...(mutation.command === null ? {} : { command: mutation.command }),
+  });
+  return applyMutation(text, { operation, payload, detail }, rules);
 }
 
 /** @throws UsageError `usage/missing-id` */

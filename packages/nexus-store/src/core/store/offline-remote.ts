@@ -1,9 +1,9 @@
 import { RemoteError } from '../model/errors.ts';
 import type { Remote } from '../ports/remote.ts';
 
-/** The remote of a backend without one: nothing is ever reached, everything stays queued. */
+/** Stands where a backend without a remote has none. The engine never calls it. */
 export const offlineRemote: Remote = {
-  capabilities: { pull: false, hints: false, maxBatch: 1 },
+  capabilities: { pull: false, hints: false, maxBatch: Number.MAX_SAFE_INTEGER },
   push: async (batch, { now }) =>
     batch.map(() => ({
       kind: 'retry',

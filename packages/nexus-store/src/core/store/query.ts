@@ -1,4 +1,5 @@
 import { UsageError } from '../model/errors.ts';
+import { decodeValue, encodeValue } from '../model/value-codec.ts';
 
 /** A comparison on one field. All that are given must hold. */
 export interface Comparison<V> {
@@ -69,7 +70,7 @@ export function planOf<T>(query: Query<T>): Plan {
         : { field: by.field, isDescending: by.direction === 'descending' },
     ),
     limit,
-    after: query.after === undefined ? null : parseCursor(query.after),
+    after: query.after === undefined ? null : parseCursor(query.after, orders.length),
   };
 }
 
@@ -95,10 +96,15 @@ function isComparison(wanted: unknown): wanted is Comparison<unknown> {
   return keys.length > 0 && keys.every((key) => OPERATORS.has(key));
 }
 
-function parseCursor(cursor: string): readonly unknown[] {
+/** A cursor: the values of the order's fields of the last item, and its id. */
+export function cursorOf(key: readonly unknown[]): string {
+  return encodeValue(key.map((part) => part ?? null));
+}
+
+function parseCursor(cursor: string, fields: number): readonly unknown[] {
   try {
-    const parsed: unknown = JSON.parse(cursor);
-    if (Array.isArray(parsed)) return parsed;
+    const parsed: unknown = decodeValue(cursor);
+    if (Array.isArray(parsed) && parsed.length === fields + 1) return parsed;
   } catch {
     // Falls through to the one error for everything that is not a cursor.
   }
@@ -134,12 +140,31 @@ export function compare(a: unknown, b: unknown): number {
   const [rankX, rankY] = [rankOf(x), rankOf(y)];
   if (rankX !== rankY) return rankX - rankY;
   if (rankX === 0) return 0;
+  if (typeof x === 'string') return compareTexts(x, y as string);
+  // NaN comes before all numbers, or sorting would know no order.
+  if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(y)) - Number(Number.isNaN(x));
   return (x as number) < (y as number) ? -1 : (x as number) > (y as number) ? 1 : 0;
+}
+
+/** By code points, as databases that store UTF-8 compare; UTF-16 puts some of them elsewhere. */
+function compareTexts(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i += 1) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (x !== y) return afterSurrogates(x) - afterSurrogates(y);
+  }
+  return a.length - b.length;
+}
+
+/** Halves of characters beyond 16 bits come after all others. */
+function afterSurrogates(unit: number): number {
+  if (unit < 0xd800) return unit;
+  return unit >= 0xe000 ? unit - 0x800 : unit + 0x2000;
 }
 
 function comparable(value: unknown): unknown {
   if (value instanceof Date) return value.getTime();
-  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+  return typeof value === 'object' && value !== null ? encodeValue(value) : value;
 }
 
 function rankOf(value: unknown): number {
@@ -149,7 +174,10 @@ function rankOf(value: unknown): number {
   return 3;
 }
 
-/** What of a field goes into its index: text and numbers as they are, dates and booleans as numbers. */
+/**
+ * What of a field goes into its index: text and numbers as they are, dates and booleans as numbers. An
+ * indexed field holds values of one type: false and 0 would stand in one place.
+ */
 export function indexValue(value: unknown): string | number | null {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;

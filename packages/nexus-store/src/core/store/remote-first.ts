@@ -1,13 +1,18 @@
-import { RemoteError, StoreError, type RemoteErrorCode } from '../model/errors.ts';
+import { RemoteError, type RemoteErrorCode } from '../model/errors.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { decodeValue, encodeValue, wireJson } from '../model/value-codec.ts';
-import type { OutgoingEntry } from '../ports/remote.ts';
-import { applyMutation } from '../queue/fold.ts';
+import type { OutgoingEntry, RemoteContext } from '../ports/remote.ts';
+import { rebaseOnPull } from '../queue/conflict.ts';
 import { emptyRow, type RowRecord } from '../queue/records.ts';
-import type { Mutation } from './mutation.ts';
-import type { StoreBackend } from './store-backend.ts';
-
-const TIMEOUT_MS = 30_000;
+import type { UnitOfWork } from '../queue/unit-of-work.ts';
+import { checkedOutcomes, unusable } from '../sync/outcome-check.ts';
+import { limitedSignal, withPatience } from '../sync/patience.ts';
+import { CLOSING_MS, type RunWindow } from '../sync/run-window.ts';
+import { ABORT_GRACE_MS } from '../sync/send-batch.ts';
+import type { Principal } from '../sync/sync-context.ts';
+import type { BackendCore } from './backend-core.ts';
+import { requireIdle } from './local-write.ts';
+import { afterMutation, type Mutation } from './mutation.ts';
 
 /**
  * Sends a write at once and keeps it here only when the server has acknowledged it.
@@ -15,80 +20,84 @@ const TIMEOUT_MS = 30_000;
  * @throws StoreError `store/has-pending` if earlier writes of the entity still wait in the queue
  * @throws RemoteError when the server did not take it; nothing was kept
  */
-export async function writeRemoteFirst(backend: StoreBackend, mutation: Mutation): Promise<void> {
-  const row = await readIdleRow(backend, mutation);
-  const entry = outgoingEntry(backend, mutation, row);
-  const controller = new AbortController();
-  const cancel = backend.runtime.timers.after(TIMEOUT_MS, () => controller.abort('timeout'));
-  let outcome: Outcome | undefined;
-  try {
-    [outcome] = await backend.remote.push([entry], {
-      signal: controller.signal,
-      now: backend.runtime.clock.now(),
-      principal: backend.principal,
-    });
-  } finally {
-    cancel();
-  }
-  if (outcome?.kind !== 'applied') throw refusal(outcome);
-  const { version = null, value } = outcome;
-  await storeServerSide(backend, mutation, version, value);
+export async function writeRemoteFirst(core: BackendCore, mutation: Mutation): Promise<void> {
+  const budgetMs = core.context.options.requestTimeoutMs + CLOSING_MS;
+  await core.engine.direct(budgetMs, (window, principal) =>
+    writeAs(core, mutation, window, principal),
+  );
 }
 
-/** Keeps a write here without ever sending it. */
-export async function writeLocalOnly(backend: StoreBackend, mutation: Mutation): Promise<void> {
-  await readIdleRow(backend, mutation);
-  await storeServerSide(backend, mutation, null, undefined);
-}
-
-async function readIdleRow(backend: StoreBackend, mutation: Mutation): Promise<RowRecord> {
+async function writeAs(
+  core: BackendCore,
+  mutation: Mutation,
+  window: RunWindow,
+  principal: Principal,
+): Promise<void> {
+  const { partition } = principal;
   const { collection, id } = mutation;
-  const row = await backend.writer.read((uow) => uow.row(backend.partition, collection, id));
-  if (row !== undefined && row.depth > 0) {
-    throw new StoreError(
-      'store/has-pending',
-      `${collection} ${String(id)} has writes waiting in the queue: sync first`,
-    );
-  }
-  if (mutation.kind === 'patch' && row?.value == null) {
-    throw new StoreError('store/not-found', `there is no ${collection} ${String(id)} to patch`);
-  }
-  return row ?? emptyRow(backend.partition, collection, id);
+  const stored = await core.writer.read((uow) => uow.row(partition, collection, id));
+  const row = requireIdle(stored, partition, mutation);
+  const outcome = await pushOne(core, outgoingEntry(core, mutation, row), window, principal);
+  if (outcome.kind !== 'applied') throw refusal(outcome);
+  const { version = null, value } = outcome;
+  await core.writer.write((uow) => storeApplied(core, uow, partition, mutation, version, value), {
+    rows: [{ partition, collection, id }],
+  });
 }
 
-async function storeServerSide(
-  backend: StoreBackend,
+/** One request, which neither hangs nor throws. */
+async function pushOne(
+  { runtime, remote }: BackendCore,
+  entry: OutgoingEntry,
+  window: RunWindow,
+  principal: Principal,
+): Promise<Outcome> {
+  const { clock, timers } = runtime;
+  const { signal, release } = limitedSignal(timers, window.signal, window.leftMs);
+  const context: RemoteContext = { signal, now: clock.now(), principal: principal.id };
+  const push = async (): Promise<readonly Outcome[]> =>
+    checkedOutcomes(await remote.push([entry], context), 1, clock.now());
+  try {
+    const late = (): readonly Outcome[] => unusable(1, 'remote/timeout', clock.now());
+    const [outcome] = await withPatience(timers, push(), signal, ABORT_GRACE_MS, late);
+    return outcome as Outcome;
+  } catch (error) {
+    throw new RemoteError('remote/protocol', 'the remote threw', { cause: error });
+  } finally {
+    release();
+  }
+}
+
+/** What the server has now. Writes that were queued meanwhile are laid over it. */
+async function storeApplied(
+  core: BackendCore,
+  uow: UnitOfWork,
+  partition: number,
   mutation: Mutation,
   version: string | null,
   value: unknown,
 ): Promise<void> {
-  const { collection, id, kind, payload, rules } = mutation;
-  const { partition } = backend;
-  await backend.writer.write(
-    async (uow) => {
-      const row = (await uow.row(partition, collection, id)) ?? emptyRow(partition, collection, id);
-      const operation = kind === 'save' || kind === 'patch' ? ('update' as const) : kind;
-      const detail = JSON.stringify({
-        isPatch: kind === 'patch',
-        command: mutation.command ?? undefined,
-      });
-      const text =
-        value === undefined
-          ? applyMutation(row.value, { operation, payload, detail }, rules)
-          : encodeValue(value);
-      if (text === null) uow.deleteRow(row);
-      else uow.putRow({ ...row, value: text, version: version ?? row.version });
-    },
-    { rows: [{ partition, collection, id }] },
-  );
+  const { collection, id, rules } = mutation;
+  const row = (await uow.row(partition, collection, id)) ?? emptyRow(partition, collection, id);
+  const before = row.depth === 0 ? row.value : row.shadow;
+  const text =
+    value === undefined
+      ? afterMutation(before, mutation)
+      : value === null
+        ? null
+        : encodeValue(value);
+  const fetched = { ...row, fetchedAt: core.runtime.clock.now() };
+  if (row.depth > 0) await rebaseOnPull(uow, fetched, { value: text, version }, false, rules);
+  else if (text === null) uow.deleteRow(row);
+  else uow.putRow({ ...fetched, value: text, version });
 }
 
-function outgoingEntry(backend: StoreBackend, mutation: Mutation, row: RowRecord): OutgoingEntry {
+function outgoingEntry(core: BackendCore, mutation: Mutation, row: RowRecord): OutgoingEntry {
   const { kind, payload } = mutation;
   const isNew = row.value === null;
   return {
     id: 'direct',
-    idempotencyKey: backend.runtime.ids.uuid(),
+    idempotencyKey: core.newKey(),
     collection: mutation.collection,
     entityId: mutation.id,
     operation: kind === 'save' ? (isNew ? 'create' : 'update') : kind === 'patch' ? 'update' : kind,
@@ -105,12 +114,13 @@ function outgoingEntry(backend: StoreBackend, mutation: Mutation, row: RowRecord
   };
 }
 
-function refusal(outcome: Outcome | undefined): RemoteError {
-  if (outcome === undefined)
-    return new RemoteError('remote/protocol', 'the remote gave no outcome');
+function refusal(outcome: Exclude<Outcome, { kind: 'applied' }>): RemoteError {
   if (outcome.kind === 'conflict')
     return new RemoteError('remote/conflict', 'the server has another version of this');
-  if (outcome.kind === 'applied') throw new Error('an applied write is no refusal');
-  const { failure } = outcome;
-  return new RemoteError(failure.code as RemoteErrorCode, failure.detail ?? failure.code);
+  const { code, detail, status } = outcome.failure;
+  const retryAfterMs = outcome.kind === 'retry' ? outcome.retryAfterMs : undefined;
+  return new RemoteError(code as RemoteErrorCode, detail ?? code, {
+    ...(status === undefined ? {} : { status }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }

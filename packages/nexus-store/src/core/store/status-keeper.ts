@@ -1,111 +1,178 @@
-import { LiveValue } from '../model/live.ts';
+import { LiveValue, type Live } from '../model/live.ts';
+import type { Runtime } from '../ports/runtime.ts';
 import { oldestPending } from '../queue/claim.ts';
 import type { Counters } from '../queue/unit-of-work.ts';
-import type { AutoSync } from '../sync/auto-sync.ts';
-import { nextAttemptAt, type Engine } from '../sync/engine.ts';
-import { askedToWaitUntil, gateUntil, readGate, type Gate } from '../sync/gate.ts';
+import type { Writer } from '../queue/writer.ts';
+import type { Engine } from '../sync/engine.ts';
+import { askedToWaitUntil, blockOf } from '../sync/gate.ts';
+import { isOfflineFailure } from '../sync/outcome-policy.ts';
+import { nextAttemptAt, readRest, type Rest } from '../sync/rest.ts';
 import { INITIAL_STATUS, pendingTotal, type SyncStatus } from '../sync/sync-status.ts';
-import type { StoreBackend } from './store-backend.ts';
 
 /** A burst of changes costs one look at the storage in this time. */
 const REFRESH_MS = 50;
+
+/** How much waits, as a commit left it. */
+export interface Counts {
+  readonly counters: Counters;
+  /** By collection; those with nothing waiting are absent. */
+  readonly collections: { readonly [collection: string]: number };
+}
+
+export interface StatusSources {
+  readonly runtime: Runtime;
+  readonly writer: Writer;
+  readonly engine: Engine;
+  readonly hasRemote: boolean;
+  readonly partition: () => number;
+  readonly isOpen: () => boolean;
+  /** Epoch milliseconds of the run that is called for; null if none is. */
+  readonly calledAt: () => number | null;
+  /** What is left to do was read anew. */
+  readonly onRest: (rest: Rest) => void;
+}
 
 /** Keeps `status` true: counts follow each commit, the rest is read soon after. */
 export class StatusKeeper {
   readonly live: LiveValue<SyncStatus>;
   readonly pendingCount: LiveValue<number>;
-  readonly #backend: StoreBackend;
-  readonly #engine: Engine;
-  readonly #auto: AutoSync;
+  readonly #ofCollections = new Map<string, LiveValue<number>>();
+  readonly #sources: StatusSources;
+  readonly #onError: (error: unknown) => void;
   #cancelRefresh: (() => void) | undefined;
   #total = 0;
   #isClosed = false;
-  #nextDueAt: number | null = null;
-  #heldUntil: number | null = null;
+  /** As the last commit left them: newer than any reading that began before it. */
+  #counts: Counts | undefined;
+  #rest: Rest | undefined;
 
-  constructor(backend: StoreBackend, engine: Engine, auto: AutoSync) {
-    this.#backend = backend;
-    this.#engine = engine;
-    this.#auto = auto;
-    const onError = (error: unknown): void =>
-      backend.runtime.logger.log('error', 'a status listener failed', { error: String(error) });
-    this.live = new LiveValue(INITIAL_STATUS, onError);
-    this.pendingCount = new LiveValue(0, onError);
+  constructor(sources: StatusSources) {
+    this.#sources = sources;
+    this.#onError = (error): void =>
+      sources.runtime.logger.log('error', 'a status listener failed', { error: String(error) });
+    this.live = new LiveValue(INITIAL_STATUS, this.#onError);
+    this.pendingCount = new LiveValue(0, this.#onError);
   }
 
-  /** Epoch milliseconds when a run is due; null if none is, or something blocks it. */
-  get nextDueAt(): number | null {
-    return this.#nextDueAt;
+  /** What is left to do, as last read. */
+  get rest(): Rest | undefined {
+    return this.#rest;
   }
 
-  /** Epoch milliseconds until which the gate holds everything back. */
-  get heldUntil(): number | null {
-    return this.#heldUntil;
-  }
-
-  onCommit(counters: Counters): void {
-    const before = this.live.current;
-    const next = { ...before, ...countsOf(counters), claimed: this.#engine.claimed };
-    if (!isSameCounts(before, next)) {
-      this.live.set(next);
-      this.pendingCount.set(pendingTotal(next));
+  /** How many entries of one collection wait to be sent. */
+  pendingCountOf(collection: string): Live<number> {
+    let live = this.#ofCollections.get(collection);
+    if (live === undefined) {
+      live = new LiveValue(pendingIn(this.#counts, collection), this.#onError);
+      this.#ofCollections.set(collection, live);
     }
+    return live;
+  }
+
+  onCommit(counts: Counts): void {
+    this.#counts = counts;
+    const { counters } = counts;
+    const before = this.live.current;
+    const next = { ...before, ...countsOf(counters), claimed: this.#sources.engine.claimed };
+    if (!isSameCounts(before, next)) this.live.set(next);
+    this.#publishCounts(counts);
     this.refresh();
   }
 
   /** Soon. */
   refresh(): void {
-    if (this.#cancelRefresh !== undefined || this.#isClosed || !this.#backend.isOpen) return;
-    this.#cancelRefresh = this.#backend.runtime.timers.after(REFRESH_MS, () => {
+    const { runtime, isOpen, onRest } = this.#sources;
+    if (this.#cancelRefresh !== undefined || this.#isClosed || !isOpen()) return;
+    this.#cancelRefresh = runtime.timers.after(REFRESH_MS, () => {
       this.#cancelRefresh = undefined;
-      void this.refreshNow().catch(() => {});
+      this.refreshNow().then(onRest, () => this.#retryRefresh());
     });
   }
 
-  async refreshNow(): Promise<void> {
+  /** The storage was busy: timers must not be forgotten for that. */
+  #retryRefresh(): void {
     if (this.#isClosed) return;
-    const { partition, runtime } = this.#backend;
+    this.#cancelRefresh ??= this.#sources.runtime.timers.after(REFRESH_MS * 20, () => {
+      this.#cancelRefresh = undefined;
+      this.refresh();
+    });
+  }
+
+  /** Reads everything anew. Another user's counters are forgotten with `isAnew`. */
+  async refreshNow(isAnew = false): Promise<Rest> {
+    const { runtime, writer, engine, partition: currentPartition } = this.#sources;
+    const partition = currentPartition();
     const now = runtime.clock.now();
-    const next = await this.#backend.writer.read(async (uow) => {
-      await uow.loadState();
-      const gate = await readGate(uow);
-      const counts = countsOf(uow.counters(partition));
-      const oldest = await oldestPending(uow, partition);
+    if (isAnew) this.#counts = undefined;
+    const before = this.#counts;
+    const reading = await writer.read(async (uow) => {
+      const rest = await readRest(uow, partition, engine.isHalted, now);
+      const oldest = rest.remaining === 0 ? null : await oldestPending(uow, partition);
       let claimed = 0;
       for (const lease of (await uow.leases()).values()) {
         if (lease.partition === partition)
           claimed += (JSON.parse(lease.positions) as number[]).length;
       }
-      const isBlocked = gate.block !== null || this.#engine.isPaused;
-      const dueAt = isBlocked ? null : await nextAttemptAt(uow, partition, gate, now);
-      this.#heldUntil = gateUntil(gate, now);
-      return { gate, counts, claimed, oldestPendingAt: oldest?.enqueuedAt ?? null, dueAt };
+      const counts = {
+        counters: uow.counters(partition),
+        collections: uow.state.collections(partition),
+      };
+      return { rest, claimed, oldest, counts };
     });
-    if (this.#isClosed) return;
-    this.#nextDueAt = next.dueAt;
-    this.#publish({
-      phase: this.#engine.phase,
-      ...next.counts,
-      claimed: next.claimed,
-      oldestPendingAt: next.oldestPendingAt,
-      blockedBy: blockedBy(next.gate, this.#engine.isPaused, now),
-      nextAttemptAt: this.#auto.dueAt ?? next.dueAt,
-      lastSyncedAt: this.#engine.lastSyncedAt,
-      lastFailure: next.gate.failure ?? this.#engine.lastFailure,
-      progress: this.#progress(next.counts.pending),
-    });
+    const { rest, claimed, oldest } = reading;
+    if (this.#isClosed || partition !== currentPartition()) return rest;
+    this.#rest = rest;
+    // A commit since then knows better.
+    const isOvertaken = this.#counts !== before && this.#counts !== undefined;
+    const counts = isOvertaken ? (this.#counts ?? reading.counts) : reading.counts;
+    this.#counts = counts;
+    this.#publish(rest, counts, claimed, oldest?.enqueuedAt ?? null, now);
+    return rest;
   }
 
-  close(): void {
-    this.#isClosed = true;
-    this.#cancelRefresh?.();
-    this.live.set({ ...this.live.current, phase: 'closed', nextAttemptAt: null, progress: null });
-    this.live.close();
-    this.pendingCount.close();
+  #publish(
+    rest: Rest,
+    { counters, collections }: Counts,
+    claimed: number,
+    oldestPendingAt: number | null,
+    now: number,
+  ): void {
+    const { engine, calledAt } = this.#sources;
+    const counts = countsOf(counters);
+    const status: SyncStatus = {
+      phase: engine.phase,
+      ...counts,
+      claimed,
+      oldestPendingAt,
+      blockedBy: this.#blockedBy(rest, now),
+      nextAttemptAt: calledAt() ?? nextAttemptAt(rest, now),
+      lastSyncedAt: engine.lastSyncedAt,
+      lastFailure: rest.gate.failure ?? engine.lastFailure,
+      progress: this.#progress(counts.pending),
+    };
+    if (JSON.stringify(status) !== JSON.stringify(this.live.current)) this.live.set(status);
+    this.#publishCounts({ counters, collections });
+  }
+
+  #publishCounts(counts: Counts): void {
+    this.pendingCount.set(pendingTotal(countsOf(counts.counters)));
+    for (const [collection, live] of this.#ofCollections) live.set(pendingIn(counts, collection));
+  }
+
+  #blockedBy({ gate, heldUntil }: Rest, now: number): SyncStatus['blockedBy'] {
+    const { engine, hasRemote, partition } = this.#sources;
+    if (engine.isPaused) return { reason: 'paused', until: null };
+    if (!hasRemote) return { reason: 'offline', until: null };
+    const block = blockOf(gate, partition());
+    if (block !== null) return { reason: block, until: null };
+    if (heldUntil === null) return null;
+    const isOffline = gate.failure !== null && isOfflineFailure(gate.failure);
+    const isAsked = askedToWaitUntil(gate, now) !== null;
+    return { reason: isOffline && !isAsked ? 'offline' : 'gate', until: heldUntil };
   }
 
   #progress(pending: SyncStatus['pending']): SyncStatus['progress'] {
-    const done = this.#engine.pushedInRun;
+    const done = this.#sources.engine.pushedInRun;
     if (done === null) {
       this.#total = 0;
       return null;
@@ -115,11 +182,19 @@ export class StatusKeeper {
     return { done, total: this.#total };
   }
 
-  #publish(status: SyncStatus): void {
-    if (JSON.stringify(status) === JSON.stringify(this.live.current)) return;
-    this.live.set(status);
-    this.pendingCount.set(pendingTotal(status));
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelRefresh?.();
+    this.live.set({ ...this.live.current, phase: 'closed', nextAttemptAt: null, progress: null });
+    this.live.close();
+    this.pendingCount.close();
+    for (const live of this.#ofCollections.values()) live.close();
   }
+}
+
+function pendingIn(counts: Counts | undefined, collection: string): number {
+  if (counts === undefined || !Object.hasOwn(counts.collections, collection)) return 0;
+  return counts.collections[collection] ?? 0;
 }
 
 function countsOf(counters: Counters): Pick<SyncStatus, 'pending' | 'dead' | 'conflicts'> {
@@ -141,15 +216,4 @@ function isSameCounts(a: SyncStatus, b: SyncStatus): boolean {
     a.pending.normal === b.pending.normal &&
     a.pending.low === b.pending.low
   );
-}
-
-function blockedBy(gate: Gate, isPaused: boolean, now: number): SyncStatus['blockedBy'] {
-  if (isPaused) return { reason: 'paused', until: null };
-  if (gate.block !== null) return { reason: gate.block, until: null };
-  const asked = askedToWaitUntil(gate, now);
-  if (asked !== null) return { reason: 'gate', until: asked };
-  const until = gateUntil(gate, now);
-  if (until === null) return null;
-  const isOffline = gate.failure !== null && gate.failure.status === undefined;
-  return { reason: isOffline ? 'offline' : 'gate', until };
 }

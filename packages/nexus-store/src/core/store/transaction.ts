@@ -1,12 +1,13 @@
 import type { EntityId } from '../model/entry.ts';
 import { UsageError } from '../model/errors.ts';
-import type { PriorityRank } from '../model/priority.ts';
 import { closeGroup } from '../queue/enqueue.ts';
-import { applyMutation } from '../queue/fold.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
-import { applyMutationTo, type Mutation } from './mutation.ts';
+import type { BackendCore } from './backend-core.ts';
+import { accessOf, type CollectionAccess } from './collection-access.ts';
+import { storeLocally } from './local-write.ts';
+import { afterMutation, applyMutationTo, requireId, type Mutation } from './mutation.ts';
 import type { DeleteOptions, NexusStore, WriteOptions } from './nexus-store.ts';
-import type { StoreBackend } from './store-backend.ts';
+import { bestRankOf } from './store-writer.ts';
 
 /** What a transaction can do. Nothing is stored before its body has resolved. */
 export interface TransactionStores {
@@ -30,111 +31,150 @@ export interface StoreInTransaction<T, Id extends EntityId> {
  * transaction is open meanwhile, so it cannot hold others up or be committed half by the platform.
  */
 export async function runTransaction<R>(
-  backend: StoreBackend,
+  core: BackendCore,
   body: (tx: TransactionStores) => Promise<R> | R,
 ): Promise<R> {
-  const pending = new PendingWrites(backend);
-  const result = await body(pending);
-  pending.close();
-  await pending.commit();
+  const { partition } = core;
+  const pending = new PendingWrites(core, partition);
+  let result: R;
+  try {
+    result = await body(pending);
+  } finally {
+    pending.close();
+  }
+  await commit(core, partition, pending.mutations);
   return result;
 }
 
+/** The writes of a transaction, or of one inside another. */
 class PendingWrites implements TransactionStores {
-  readonly #backend: StoreBackend;
-  readonly #mutations: Mutation[] = [];
+  readonly #core: BackendCore;
   readonly #partition: number;
+  readonly #outer: PendingWrites | undefined;
+  readonly #mutations: Mutation[] = [];
   #isClosed = false;
 
-  constructor(backend: StoreBackend) {
-    this.#backend = backend;
-    this.#partition = backend.partition;
+  constructor(core: BackendCore, partition: number, outer?: PendingWrites) {
+    this.#core = core;
+    this.#partition = partition;
+    this.#outer = outer;
+  }
+
+  get mutations(): readonly Mutation[] {
+    return this.#mutations;
   }
 
   store<T, Id extends EntityId>(store: NexusStore<T, Id>): StoreInTransaction<T, Id> {
-    if (store.backend !== this.#backend) {
+    const access = accessOf<T>(store);
+    if (access.core !== this.#core) {
       throw new UsageError(
         'usage/invalid-argument',
-        `${store.collection} belongs to another backend: one transaction is one database`,
+        `${access.collection} belongs to another backend: one transaction is one database`,
       );
     }
-    const add = (mutation: Mutation): void => {
-      if (this.#isClosed)
-        throw new UsageError(
-          'usage/invalid-argument',
-          'this transaction has ended: await its writes inside it',
-        );
-      this.#mutations.push(mutation);
-    };
+    const current = (id: EntityId): Promise<T | undefined> => this.#get(access, id);
     return {
-      get: (id) => this.#get(store, id),
-      save: async (value, options) => add((await store.prepareSave(value, options)).mutation),
-      patch: async (id, fields, options) => add(store.preparePatch(id, fields, options)),
-      delete: async (id, options) => add(store.prepareDelete(id, options)),
+      get: current,
+      save: async (value, options) =>
+        this.#add((await access.prepareSave(value, options)).mutation),
+      patch: async (id, fields, options) =>
+        this.#add(await access.preparePatch(id, fields, options, current)),
+      delete: async (id, options) => this.#add(access.prepareDelete(id, options)),
       command: async (id, command, args, options) =>
-        add(store.prepareCommand(id, command, args, options)),
+        this.#add(access.prepareCommand(id, command, args, options)),
     };
   }
 
   async transaction<R>(body: (tx: TransactionStores) => Promise<R> | R): Promise<R> {
-    const savepoint = this.#mutations.length;
+    const inner = new PendingWrites(this.#core, this.#partition, this);
+    let result: R;
     try {
-      return await body(this);
-    } catch (error) {
-      this.#mutations.length = savepoint;
-      throw error;
+      result = await body(inner);
+    } finally {
+      inner.close();
     }
+    for (const mutation of inner.mutations) this.#add(mutation);
+    return result;
   }
 
   close(): void {
     this.#isClosed = true;
   }
 
-  async #get<T, Id extends EntityId>(store: NexusStore<T, Id>, id: Id): Promise<T | undefined> {
-    let text = await store.readText(id);
-    for (const mutation of this.#mutations) {
-      if (mutation.collection !== store.collection || mutation.id !== id) continue;
-      const operation =
-        mutation.kind === 'save' || mutation.kind === 'patch' ? 'update' : mutation.kind;
-      const detail = JSON.stringify({
-        ...(mutation.kind === 'patch' ? { isPatch: true } : {}),
-        ...(mutation.command === null ? {} : { command: mutation.command }),
-      });
-      text = applyMutation(text, { operation, payload: mutation.payload, detail }, mutation.rules);
-    }
-    return text === null ? undefined : store.decode(text);
+  #add(mutation: Mutation): void {
+    if (this.#isClosed)
+      throw new UsageError(
+        'usage/invalid-argument',
+        'this transaction has ended: await its writes inside it',
+      );
+    if (mutation.policy === 'remote-first')
+      throw new UsageError(
+        'usage/invalid-argument',
+        `${mutation.collection} is written remote-first: a transaction is stored here first`,
+      );
+    this.#mutations.push(mutation);
   }
 
-  async commit(): Promise<void> {
-    if (this.#mutations.length === 0) return;
-    const mutations = this.#mutations;
-    const partition = this.#partition;
-    const rows = mutations.map(({ collection, id }) => ({ partition, collection, id }));
-    await this.#backend.writer.write((uow) => this.#store(uow), { cost: mutations.length, rows });
-    const best = mutations.reduce<PriorityRank>(
-      (rank, mutation) => (mutation.rank < rank ? mutation.rank : rank),
-      3,
+  async #get<T>(access: CollectionAccess<T>, id: EntityId): Promise<T | undefined> {
+    const key = requireId(id, `get in ${access.collection}`);
+    let text = await access.readText(key, this.#partition);
+    for (const mutation of this.#all()) {
+      if (mutation.collection === access.collection && mutation.id === key)
+        text = afterMutation(text, mutation);
+    }
+    return text === null ? undefined : access.decode(text);
+  }
+
+  /** What was written so far, in the transactions around this one too. */
+  #all(): readonly Mutation[] {
+    const outer = this.#outer === undefined ? [] : this.#outer.#all();
+    return [...outer, ...this.#mutations];
+  }
+}
+
+async function commit(
+  core: BackendCore,
+  partition: number,
+  mutations: readonly Mutation[],
+): Promise<void> {
+  if (mutations.length === 0) return;
+  const queued = mutations.filter(({ policy }) => policy === 'queue');
+  const { maxBatch } = core.remote.capabilities;
+  if (queued.length > maxBatch) {
+    throw new UsageError(
+      'usage/invalid-argument',
+      `a transaction of ${queued.length} writes: the remote takes ${maxBatch} in one request`,
     );
-    this.#backend.onEnqueued(best);
   }
+  for (const collection of new Set(mutations.map((mutation) => mutation.collection)))
+    if (!core.isReady(collection)) await core.ready(collection);
+  const rows = mutations.map(({ collection, id }) => ({ partition, collection, id }));
+  await core.writer.write((uow) => store(core, uow, partition, mutations), {
+    cost: mutations.length,
+    rows,
+  });
+  if (queued.length > 0) core.onEnqueued(bestRankOf(queued));
+}
 
-  async #store(uow: UnitOfWork): Promise<void> {
-    // Named after its first entry, which gets the next seq.
-    const group = this.#mutations.length === 1 ? undefined : `g${uow.state.nextSeq}`;
-    const members = new Set<number>();
-    for (const mutation of this.#mutations) {
-      const { seq } = await applyMutationTo(
-        uow,
-        mutation,
-        this.#backend.mutationSetting(this.#partition, group),
-      );
-      if (seq !== null) members.add(seq);
+async function store(
+  core: BackendCore,
+  uow: UnitOfWork,
+  partition: number,
+  mutations: readonly Mutation[],
+): Promise<void> {
+  const queued = mutations.filter(({ policy }) => policy === 'queue');
+  // Named after its first entry, which gets the next seq.
+  const group = queued.length <= 1 ? undefined : `g${uow.state.nextSeq}`;
+  const setting = core.mutationSetting(partition, group);
+  const members = new Set<number>();
+  for (const mutation of mutations) {
+    if (mutation.policy !== 'queue') {
+      await storeLocally(uow, partition, mutation);
+      continue;
     }
-    if (group !== undefined && members.size > 0)
-      await closeGroup(
-        uow,
-        this.#partition,
-        [...members].toSorted((a, b) => a - b),
-      );
+    const { seq, effect } = await applyMutationTo(uow, mutation, setting);
+    // A delete of what is being deleted already is nothing, and belongs to somebody else.
+    if (seq !== null && effect !== 'nothing') members.add(seq);
   }
+  if (group !== undefined && members.size > 0) await closeGroup(uow, partition, [...members]);
 }

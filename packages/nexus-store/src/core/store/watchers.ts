@@ -14,11 +14,23 @@ interface Watched {
   /** undefined: any row of the collection. */
   readonly id: EntityId | undefined;
   refresh(): void;
+  close(): void;
 }
 
 /** Who must look again when rows change. */
 export class Watchers {
   readonly #byCollection = new Map<string, Set<Watched>>();
+  #epoch = 0;
+  #isClosed = false;
+
+  /** Grows when what is being read belongs to another time, such as to another user. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
 
   add(watched: Watched): void {
     const set = this.#byCollection.get(watched.collection) ?? new Set();
@@ -43,9 +55,23 @@ export class Watchers {
     for (const watched of due) watched.refresh();
   }
 
-  /** Another user, or another context wrote: everyone looks again. */
+  /** Another context wrote: everyone looks again. */
   refreshAll(): void {
     for (const set of this.#byCollection.values()) for (const watched of set) watched.refresh();
+  }
+
+  /** Another user: everyone looks again, and what is just being read is shown to nobody. */
+  startAnew(): void {
+    this.#epoch += 1;
+    this.refreshAll();
+  }
+
+  /** Ends every subscription and iteration. */
+  close(): void {
+    this.#isClosed = true;
+    for (const set of [...this.#byCollection.values()])
+      for (const watched of [...set]) watched.close();
+    this.#byCollection.clear();
   }
 }
 
@@ -87,7 +113,7 @@ export class WatchedValue<T> implements Live<T> {
   }
 
   subscribe(listener: (value: T) => void): () => void {
-    if (this.#listeners === 0) {
+    if (this.#listeners === 0 && !this.#watchers.isClosed) {
       this.#watchers.add(this);
       // What happened while nobody listened was not followed.
       this.refresh();
@@ -118,21 +144,30 @@ export class WatchedValue<T> implements Live<T> {
     if (!this.#isReading) void this.#readAgain();
   }
 
+  close(): void {
+    this.#live.close();
+  }
+
   async #readAgain(): Promise<void> {
     this.#isReading = true;
-    try {
-      while (this.#isStale) {
-        this.#isStale = false;
+    while (this.#isStale && !this.#watchers.isClosed) {
+      this.#isStale = false;
+      const { epoch } = this.#watchers;
+      try {
         const reading = await this.#read();
-        if (isUnchanged(this.#texts, reading.texts)) continue;
-        this.#texts = reading.texts;
-        this.#live.set(reading.value);
+        if (epoch === this.#watchers.epoch) this.#publish(reading);
+        else this.#isStale = true;
+      } catch (error) {
+        if (!this.#watchers.isClosed) this.#onError(error);
       }
-    } catch (error) {
-      this.#onError(error);
-    } finally {
-      this.#isReading = false;
     }
+    this.#isReading = false;
+  }
+
+  #publish({ value, texts }: Reading<T>): void {
+    if (isUnchanged(this.#texts, texts)) return;
+    this.#texts = texts;
+    this.#live.set(value);
   }
 }
 

@@ -9,6 +9,8 @@ export type Settled =
   | { readonly outcome: 'cancelled' }
   /** A create and its delete met before either was sent: nothing was. */
   | { readonly outcome: 'vanished' }
+  /** It met another version on the server, and the server's was taken. */
+  | { readonly outcome: 'superseded' }
   /** It was never meant for the server. */
   | { readonly outcome: 'local' };
 
@@ -20,7 +22,8 @@ export interface Write<T> {
   readonly entry: EntryRef | null;
   /**
    * Resolves with the write's fate. Follows the entry: a later write folded into the same entry shares
-   * its fate. Rejects only if the signal aborts.
+   * its fate. An entry that another context settled counts as applied. Rejects only if the signal
+   * aborts or the backend is closed first.
    */
   synced(options?: { readonly signal?: AbortSignal }): Promise<Settled>;
 }

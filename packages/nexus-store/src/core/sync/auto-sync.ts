@@ -1,5 +1,6 @@
 import type { PriorityRank } from '../model/priority.ts';
 import type { Runtime } from '../ports/runtime.ts';
+import { nextAttemptAt, type Rest } from './rest.ts';
 
 /**
  * How long a write may wait for others before it is sent while the app is in front, by priority:
@@ -7,8 +8,12 @@ import type { Runtime } from '../ports/runtime.ts';
  */
 const DELAY_MS: readonly [number, number, number, number] = [0, 1_000, 10_000, 60_000];
 
-/** After a run was cut off with work left, the next one begins this much later. */
+/** After a run left something that may be sent, the next one begins this much later. */
 const CONTINUE_MS = 1_000;
+
+/** After a run that failed here (the storage did): doubled with each, up to the cap. */
+const RECOVER_MS = 1_000;
+const RECOVER_CAP_MS = 300_000;
 
 /** `setTimeout` takes at most this; a longer wait is cut into several. */
 const LONGEST_TIMER_MS = 2_000_000_000;
@@ -16,52 +21,78 @@ const LONGEST_TIMER_MS = 2_000_000_000;
 /**
  * Calls for a run when one is due, while the app is in front: the one timer of a backend. Whenever
  * something is pending and nothing blocks it, a run is under way or this timer is set.
+ *
+ * Waits are kept on the monotonic clock: a step of the wall clock must not make a timer that is far away
+ * look near, or a near one far.
  */
 export class AutoSync {
   readonly #runtime: Runtime;
-  readonly #run: () => void;
+  readonly #run: () => Promise<void>;
+  readonly #isRunning: () => boolean;
   #isEnabled: boolean;
+  #isBlocked = false;
+  #heldUntil: number | null = null;
   #cancel: (() => void) | undefined;
+  /** On the monotonic clock. */
   #dueAt: number | null = null;
-  #enqueues = 0;
+  #failures = 0;
 
-  constructor(runtime: Runtime, isEnabled: boolean, run: () => void) {
+  constructor(
+    runtime: Runtime,
+    isEnabled: boolean,
+    runs: { readonly begin: () => Promise<void>; readonly isRunning: () => boolean },
+  ) {
     this.#runtime = runtime;
     this.#isEnabled = isEnabled;
-    this.#run = run;
+    this.#run = runs.begin;
+    this.#isRunning = runs.isRunning;
   }
 
   /** Epoch milliseconds of the next run that is called for; null if none is. */
   get dueAt(): number | null {
-    return this.#dueAt;
-  }
-
-  /** Grows with every enqueue: what was known of the queue before one is no longer true. */
-  get stamp(): number {
-    return this.#enqueues;
+    const { clock } = this.#runtime;
+    return this.#dueAt === null ? null : clock.now() + Math.max(0, this.#dueAt - clock.elapsed());
   }
 
   /** Entries came. */
-  onEnqueued(best: PriorityRank, notBefore: number | null): void {
-    this.#enqueues += 1;
-    const now = this.#runtime.clock.now();
-    this.#callAt(Math.max(now + DELAY_MS[best], notBefore ?? 0));
+  onEnqueued(best: PriorityRank): void {
+    if (this.#isBlocked) return;
+    this.#callIn(Math.max(DELAY_MS[best], this.#heldMs()));
   }
 
-  /**
-   * A run ended and left this.
-   *
-   * @param stamp what `stamp` was before the queue was looked at
-   */
-  onRest(nextAttemptAt: number | null, stamp: number): void {
-    if (stamp === this.#enqueues) this.#clear();
-    if (nextAttemptAt === null) return;
-    this.#callAt(Math.max(nextAttemptAt, this.#runtime.clock.now() + CONTINUE_MS));
+  /** What is left to do was looked at, outside of a run. */
+  onRest(rest: Rest): void {
+    this.#note(rest);
+    if (this.#isRunning() || this.#isBlocked) return;
+    const at = nextAttemptAt(rest, this.#runtime.clock.now());
+    if (at === null) return;
+    const delayMs = rest.readyRank === null ? 0 : DELAY_MS[rest.readyRank];
+    this.#callIn(Math.max(delayMs, this.#msUntil(at)));
+  }
+
+  /** A run ended, whoever called for it, and left this. */
+  onRunEnded(rest: Rest): void {
+    this.#failures = 0;
+    this.#note(rest);
+    const at = nextAttemptAt(rest, this.#runtime.clock.now());
+    if (at !== null) this.#callIn(Math.max(CONTINUE_MS, this.#msUntil(at)));
+  }
+
+  /** A run could not be ended properly: nobody knows what is left, so it is tried again. */
+  onRunFailed(): void {
+    const delayMs = Math.min(RECOVER_CAP_MS, RECOVER_MS * 2 ** Math.min(this.#failures, 20));
+    this.#failures += 1;
+    this.#callIn(delayMs);
+  }
+
+  /** A run begins, whoever called for it: what is due is done by it. */
+  onRunBegan(): void {
+    this.#clear();
   }
 
   /** As soon as possible: the app came to the front, the network returned. */
   now(): void {
-    this.#callAt(this.#runtime.clock.now());
+    this.#callIn(0);
   }
 
   setEnabled(isEnabled: boolean): void {
@@ -69,14 +100,29 @@ export class AutoSync {
     if (!isEnabled) this.#clear();
   }
 
-  #callAt(at: number): void {
-    if (!this.#isEnabled || (this.#dueAt !== null && this.#dueAt <= at)) return;
+  #note(rest: Rest): void {
+    this.#heldUntil = rest.heldUntil;
+    this.#isBlocked = rest.isBlocked;
+    if (rest.isBlocked) this.#clear();
+  }
+
+  #heldMs(): number {
+    return this.#heldUntil === null ? 0 : this.#msUntil(this.#heldUntil);
+  }
+
+  #msUntil(at: number): number {
+    return Math.max(0, at - this.#runtime.clock.now());
+  }
+
+  #callIn(delayMs: number): void {
+    const { clock, timers } = this.#runtime;
+    const dueAt = clock.elapsed() + delayMs;
+    if (!this.#isEnabled || (this.#dueAt !== null && this.#dueAt <= dueAt)) return;
     this.#clear();
-    this.#dueAt = at;
-    const delayMs = Math.min(Math.max(0, at - this.#runtime.clock.now()), LONGEST_TIMER_MS);
-    this.#cancel = this.#runtime.timers.after(delayMs, () => {
+    this.#dueAt = dueAt;
+    this.#cancel = timers.after(Math.min(delayMs, LONGEST_TIMER_MS), () => {
       this.#clear();
-      this.#run();
+      void this.#run();
     });
   }
 

@@ -1,37 +1,108 @@
-import type { Outcome } from '../model/outcome.ts';
+import type { SyncFailure } from '../model/outcome.ts';
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
 import type { ConflictDecision, RemoteState } from '../queue/conflict.ts';
 import { applyMutation } from '../queue/fold.ts';
-import { detailOf, type EntryRecord } from '../queue/records.ts';
+import { findEntry } from '../queue/lanes.ts';
+import { backoffDelayMs } from '../queue/backoff.ts';
+import { detailOf, type EntryRecord, type RowRecord } from '../queue/records.ts';
+import type { Settlement } from '../queue/settle.ts';
 import { MAX_ROUNDS, resolve, type ConflictContext, type Resolution } from './conflict-strategy.ts';
-import type { Verdict } from './outcome-policy.ts';
+import { failureWith } from './outcome-check.ts';
+import type { ConflictCase } from './outcome-policy.ts';
+import { limitedSignal, withPatience } from './patience.ts';
 import type { SyncContext } from './sync-context.ts';
 
-type ConflictOutcome = Extract<Outcome, { kind: 'conflict' }>;
+/** What conflicts are decided with, beyond the engine's context. */
+export interface DecisionSetting {
+  /** Aborts when the run ends. */
+  readonly signal: AbortSignal;
+  /** How long the claim protects the entries still. */
+  readonly patienceMs: number;
+  /** The version of each entity's row when the request left, by the entry's seq. */
+  readonly versions: ReadonlyMap<number, string | null>;
+  /** Pulls a collection. False if the server could not be asked. */
+  readonly pull: (collection: string) => Promise<boolean>;
+}
+
+/** What is to become of one entry, and the row's version that this was decided on. */
+export interface Decided {
+  readonly settlement: Settlement;
+  readonly rowVersion: string | null;
+}
+
+interface Sides {
+  readonly entry: EntryRecord;
+  readonly row: RowRecord | undefined;
+  /** null: the server has it, but nobody knows what. */
+  readonly remote: RemoteState | null;
+}
 
 /**
- * Asks each collection's strategy about the conflicts of one request, while the claim is still held,
- * and adds what was decided to the settlements. A handler that fails parks its lane.
+ * Asks the collection's strategy about a conflict while the claim is still held. A handler that fails
+ * or does not come back parks its lane; one that the end of the run cut off is asked again next time.
  */
-export async function decideConflicts(
+export async function decideConflict(
   context: SyncContext,
-  verdict: Verdict,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const { entry, outcome } of verdict.conflicts) {
-    const remote = remoteState(outcome);
-    const resolution = await resolutionFor(context, entry, remote, signal);
-    const at = context.runtime.clock.now();
-    if (resolution.use === 'later') {
-      const failure = outcome.failure ?? { code: 'store/conflict', at };
-      verdict.settlements.set(entry.seq, { kind: 'conflict', failure, remote });
-    } else {
-      verdict.settlements.set(entry.seq, {
-        kind: 'resolve',
-        ...decisionOf(context, remote, resolution),
-      });
-    }
+  conflict: ConflictCase,
+  setting: DecisionSetting,
+): Promise<Decided> {
+  const { entry, outcome } = conflict;
+  let sides = await sidesOf(context, conflict, setting);
+  if (sides.remote === null && (await setting.pull(entry.collection)))
+    sides = await sidesOf(context, conflict, setting);
+  const rowVersion = sides.row?.version ?? null;
+  if (setting.signal.aborted || (sides.remote === null && outcome.remote === undefined)) {
+    return { settlement: later(context, entry, setting, outcome.failure), rowVersion };
   }
+  const remote = sides.remote ?? { value: null, version: null };
+  const answer = await ask(context, { ...sides, remote }, setting);
+  const settlement =
+    answer === 'cut-off'
+      ? untouched(entry)
+      : settlementOf(context, remote, answer, outcome.failure);
+  return { settlement, rowVersion };
+}
+
+/** The server's row is not known and cannot be fetched now: the entry is sent again later. */
+function later(
+  { runtime, options }: SyncContext,
+  entry: EntryRecord,
+  setting: DecisionSetting,
+  failure: SyncFailure | undefined,
+): Settlement {
+  if (setting.signal.aborted) return untouched(entry);
+  const delayMs = backoffDelayMs(options.backoff, entry.attempts, () => runtime.random.float());
+  return {
+    kind: 'release',
+    ambiguous: 0,
+    notBefore: runtime.clock.now() + delayMs,
+    consumesAttempt: true,
+    failure: failure ?? failureWith('store/conflict', runtime.clock.now()),
+  };
+}
+
+function untouched(entry: EntryRecord): Settlement {
+  const ambiguous = entry.ambiguous === 1 ? 1 : 0;
+  return { kind: 'release', ambiguous, notBefore: null, consumesAttempt: false };
+}
+
+type Answer = { readonly resolution: Resolution<unknown>; readonly why: string };
+
+function settlementOf(
+  context: SyncContext,
+  remote: RemoteState,
+  { resolution, why }: Answer,
+  said: SyncFailure | undefined,
+): Settlement {
+  const at = context.runtime.clock.now();
+  if (resolution.use !== 'later')
+    return { kind: 'resolve', ...decisionOf(context, remote, resolution) };
+  const { status, detail } = said ?? {};
+  const failure = {
+    ...failureWith(why, at, detail),
+    ...(status === undefined ? {} : { status }),
+  };
+  return { kind: 'conflict', failure, remote };
 }
 
 export function decisionOf(
@@ -45,42 +116,102 @@ export function decisionOf(
   return { remote, use: 'merged', merged, idempotencyKey };
 }
 
-function remoteState(outcome: ConflictOutcome): RemoteState {
-  const value =
-    outcome.remote === null || outcome.remote === undefined ? null : encodeValue(outcome.remote);
-  return { value, version: outcome.version ?? null };
+/** The entry and its row as they are now, and what the server has. */
+async function sidesOf(
+  { writer }: SyncContext,
+  { entry, outcome }: ConflictCase,
+  { versions }: DecisionSetting,
+): Promise<Sides> {
+  const { partition, collection, entity, seq } = entry;
+  const { current, row } = await writer.read(async (uow) => ({
+    current: await findEntry(uow, partition, seq),
+    row: await uow.row(partition, collection, entity),
+  }));
+  const hasBeenPulled = (row?.version ?? null) !== versions.get(seq);
+  // A pull since then is as new as the answer or newer, and does not come again.
+  const remote = hasBeenPulled
+    ? { value: row?.shadow ?? null, version: row?.version ?? null }
+    : stateOf(outcome);
+  return { entry: current ?? entry, row, remote };
 }
 
-async function resolutionFor(
-  context: SyncContext,
-  entry: EntryRecord,
-  remote: RemoteState,
-  signal: AbortSignal,
-): Promise<Resolution<unknown>> {
-  const collection = context.collection(entry.collection);
-  const isTooMuch = (detailOf(entry).rounds ?? 0) >= MAX_ROUNDS;
-  if (isTooMuch || entry.operation === 'command') return { use: 'later' };
+function stateOf(outcome: ConflictCase['outcome']): RemoteState | null {
+  const { remote } = outcome;
+  const version = outcome.version ?? null;
+  if (remote === undefined) return null;
+  if (remote === null) return { value: null, version };
   try {
-    const details = await conflictContext(context, entry, remote, signal);
-    return await resolve<unknown>(collection?.conflict ?? 'merge-fields', details);
-  } catch (error) {
-    context.runtime.logger.log('error', 'a conflict handler failed', {
-      collection: entry.collection,
-      error: String(error),
-    });
-    return { use: 'later' };
+    return { value: encodeValue(remote), version };
+  } catch {
+    // A value that cannot be stored is as good as one that was not sent.
+    return null;
   }
 }
 
-async function conflictContext(
+async function ask(
   context: SyncContext,
-  entry: EntryRecord,
-  remote: RemoteState,
+  sides: Sides & { readonly remote: RemoteState },
+  { signal, patienceMs }: DecisionSetting,
+): Promise<Answer | 'cut-off'> {
+  const { runtime } = context;
+  const { entry } = sides;
+  if ((detailOf(entry).rounds ?? 0) >= MAX_ROUNDS)
+    return { resolution: { use: 'later' }, why: 'store/conflict-rounds' };
+  const limited = limitedSignal(runtime.timers, signal, patienceMs);
+  const failed = (error: unknown): Answer => {
+    const { collection } = entry;
+    runtime.logger.log('error', 'a conflict handler failed', { collection, error: String(error) });
+    return { resolution: { use: 'later' }, why: 'store/conflict-handler-failed' };
+  };
+  try {
+    const asked = strategyOf(context, sides, limited.signal);
+    const late = (): Answer | 'cut-off' =>
+      signal.aborted ? 'cut-off' : failed('it did not come back in time');
+    return await withPatience<Answer | 'cut-off'>(runtime.timers, asked, limited.signal, 0, late);
+  } catch (error) {
+    return failed(error);
+  } finally {
+    limited.release();
+  }
+}
+
+async function strategyOf(
+  context: SyncContext,
+  sides: Sides & { readonly remote: RemoteState },
   signal: AbortSignal,
-): Promise<ConflictContext<unknown>> {
-  const row = await context.writer.read((uow) =>
-    uow.row(entry.partition, entry.collection, entry.entity),
-  );
+): Promise<Answer> {
+  const { entry } = sides;
+  const strategy = context.collection(entry.collection)?.conflict ?? 'merge-fields';
+  // What a command does is the server's to say: there are no fields of ours to merge.
+  const isMerge = strategy === 'merge-fields' || typeof strategy === 'object';
+  if (entry.operation === 'command' && isMerge)
+    return { resolution: { use: 'later' }, why: 'store/conflict' };
+  const resolution = await resolve<unknown>(strategy, conflictContext(context, sides, signal));
+  return { resolution: checked(resolution), why: 'store/conflict' };
+}
+
+/** @throws TypeError for what is no resolution, or a value that cannot be stored */
+function checked(resolution: Resolution<unknown>): Resolution<unknown> {
+  switch (resolution?.use) {
+    case 'merged':
+      if (resolution.value === undefined) throw new TypeError('a merged value is missing');
+      encodeValue(resolution.value);
+      return resolution;
+    case 'local':
+    case 'remote':
+    case 'later':
+      return resolution;
+    default:
+      throw new TypeError('a conflict handler gives back { use: ... }');
+  }
+}
+
+/** The three sides as values of their own. */
+export function conflictContext(
+  context: Pick<SyncContext, 'rulesOf' | 'isHeadless'>,
+  { entry, row, remote }: Sides & { readonly remote: RemoteState },
+  signal: AbortSignal,
+): ConflictContext<unknown> {
   const { pinned } = detailOf(entry);
   const base = pinned === undefined ? (row?.shadow ?? null) : pinned.value;
   const local = applyMutation(base, entry, context.rulesOf(entry.collection));

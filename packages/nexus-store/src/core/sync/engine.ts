@@ -1,27 +1,35 @@
-import { isNexusError } from '../model/errors.ts';
+import { isNexusError, RemoteError } from '../model/errors.ts';
+import type { SyncEvent } from '../model/events.ts';
 import type { SyncFailure } from '../model/outcome.ts';
-import type { SyncReport } from '../model/sync-report.ts';
-import { hasReady, nextDueAt } from '../queue/claim.ts';
 import type { PriorityRank } from '../model/priority.ts';
-import {
-  afterFailure,
-  askedToWaitUntil,
-  gateUntil,
-  readGate,
-  writeGate,
-  type Gate,
-} from './gate.ts';
+import type { SyncReport } from '../model/sync-report.ts';
+import { askedToWaitUntil } from './gate.ts';
+import { GateWatch } from './gate-watch.ts';
+import { isEndpointError, PullFailures } from './pull-failures.ts';
 import { PullPass } from './pull-pass.ts';
 import { PushPass, type PushEnd } from './push-pass.ts';
+import { OutcomePolicy } from './outcome-policy.ts';
+import { nextAttemptAt, readRest, type Rest } from './rest.ts';
 import { RunWindow, SendTimes } from './run-window.ts';
-import type { SyncContext } from './sync-context.ts';
+import type { Principal, RunTotals, SyncContext } from './sync-context.ts';
 import type { SyncOptions } from './sync-options.ts';
 
-/** What is left after a run. */
-interface Rest {
-  readonly remaining: number;
-  readonly nextAttemptAt: number | null;
+/** What belongs to one run. */
+interface Run {
+  readonly window: RunWindow;
+  readonly principal: Principal;
+  readonly totals: RunTotals;
+  readonly pull: PullPass;
 }
+
+/** Something under way that `stop` must end: a run, a fetch, a direct write. */
+interface Operation {
+  readonly window: RunWindow;
+  readonly done: Promise<unknown>;
+}
+
+/** A fetch may take as long as a few requests. */
+const FETCH_REQUESTS = 4;
 
 /**
  * Sends what is queued and fetches what changed, one run at a time. Knows when the next attempt is
@@ -31,12 +39,19 @@ export class Engine {
   readonly #context: SyncContext;
   readonly #owner: string;
   readonly #sendTimes = new SendTimes();
+  readonly #gates: GateWatch;
+  readonly #pullFailures: PullFailures;
   readonly #onChange: () => void;
-  #running: Promise<SyncReport> | undefined;
-  #window: RunWindow | undefined;
+  readonly #operations = new Set<Operation>();
+  readonly #pulls = new Set<PullPass>();
+  readonly #fetches = new Map<string, Promise<void>>();
+  #running: { readonly run: Run; readonly report: Promise<SyncReport> } | undefined;
+  #held: Promise<unknown> | undefined;
   #pass: PushPass | undefined;
+  #hasNews = false;
   #phase: 'idle' | 'pushing' | 'pulling' = 'idle';
   #isPaused = false;
+  #isClosed = false;
   lastSyncedAt: number | null = null;
   lastFailure: SyncFailure | null = null;
 
@@ -45,6 +60,8 @@ export class Engine {
     this.#context = context;
     this.#onChange = onChange;
     this.#owner = context.runtime.ids.uuid();
+    this.#gates = new GateWatch(context);
+    this.#pullFailures = new PullFailures(context, this.#gates);
   }
 
   get phase(): 'idle' | 'pushing' | 'pulling' {
@@ -59,163 +76,295 @@ export class Engine {
     return this.#isPaused;
   }
 
+  /** Nothing is sent, whatever waits: sync is paused, or there is no remote. */
+  get isHalted(): boolean {
+    return this.#isPaused || !this.#context.hasRemote;
+  }
+
   get claimed(): number {
     return this.#pass?.inFlight ?? 0;
   }
 
   get pushedInRun(): number | null {
-    return this.#pass?.pushed ?? null;
-  }
-
-  /** Runs now, or joins the run under way. Never rejects for what network or server do. */
-  sync(options: SyncOptions = {}): Promise<SyncReport> {
-    this.#running ??= this.#run(options).finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
+    return this.#running?.run.totals.pushed ?? null;
   }
 
   /**
-   * Fetches what changed in one collection, after the run under way.
+   * Runs now, or joins the run under way: then the tightest of all callers' limits holds. Never rejects
+   * for what network or server do.
+   *
+   * @throws UsageError `usage/invalid-argument`
+   */
+  async sync(options: SyncOptions = {}): Promise<SyncReport> {
+    while (this.#held !== undefined) await this.#held;
+    if (this.#running !== undefined) {
+      this.#running.run.window.join(options);
+      return this.#running.report;
+    }
+    const { runtime } = this.#context;
+    const window = new RunWindow(runtime.clock, runtime.timers, options);
+    const principal = this.#context.principal();
+    const totals: RunTotals = { pushed: 0, pulled: 0, conflicts: 0, dead: 0 };
+    const run = { window, principal, totals, pull: new PullPass(this.#context, principal, window) };
+    const report = this.#operate(window, () => this.#run(run, options.reason ?? 'app')).finally(
+      () => {
+        this.#running = undefined;
+      },
+    );
+    this.#running = { run, report };
+    return report;
+  }
+
+  /**
+   * Fetches what changed in one collection. A second call joins the fetch under way.
    *
    * @throws RemoteError when the server cannot be asked
    */
-  async pull(collection: string): Promise<void> {
-    await this.#running;
-    const { runtime, options } = this.#context;
-    const window = new RunWindow(runtime.clock, runtime.timers, {
-      budget: options.requestTimeoutMs * 4,
-    });
-    try {
-      await new PullPass(this.#context, window).pull(collection);
-    } finally {
-      window.dispose();
+  async fetch(collection: string): Promise<void> {
+    while (this.#held !== undefined) await this.#held;
+    let fetching = this.#fetches.get(collection);
+    if (fetching === undefined) {
+      const { requestTimeoutMs } = this.#context.options;
+      fetching = this.direct(requestTimeoutMs * FETCH_REQUESTS, async (window, principal) => {
+        await this.#fetch(collection, window, principal);
+      }).finally(() => {
+        this.#fetches.delete(collection);
+      });
+      this.#fetches.set(collection, fetching);
     }
+    return fetching;
+  }
+
+  /**
+   * Something else that talks to the server as the current user: `stop` and a switch of users end it.
+   *
+   * @throws RemoteError if the server must not be called now
+   */
+  async direct<R>(
+    budgetMs: number,
+    work: (window: RunWindow, principal: Principal) => Promise<R>,
+  ): Promise<R> {
+    while (this.#held !== undefined) await this.#held;
+    const { runtime, hasRemote } = this.#context;
+    if (!hasRemote) throw new RemoteError('remote/offline', 'this backend has no remote');
+    if (this.#isPaused) throw new RemoteError('remote/offline', 'sync is paused');
+    const principal = this.#context.principal();
+    const window = new RunWindow(runtime.clock, runtime.timers, { budget: budgetMs });
+    return this.#operate(window, async () => {
+      const now = runtime.clock.now();
+      const until = askedToWaitUntil(await this.#gates.load(), now);
+      if (until !== null)
+        throw new RemoteError('remote/throttled', 'the server asked to wait', {
+          retryAfterMs: until - now,
+        });
+      return work(window, principal);
+    });
   }
 
   /** Tells a run under way that entries came or became free. */
   notify(best: PriorityRank): void {
+    this.#hasNews = true;
     this.#pass?.notify(best === 0);
   }
 
-  /** Ends the run under way; what was being sent is sent again later with the same key. */
+  /** What the engine learns from the events of commits. */
+  onEvent(event: SyncEvent): void {
+    const totals = this.#running?.run.totals;
+    if (event.type === 'entry-buried' && totals !== undefined) totals.dead += 1;
+    if (event.type !== 'entry-applied') return;
+    for (const pull of this.#pulls) pull.onApplied(event.collection, event.entityId);
+  }
+
+  /** Ends everything under way; what was being sent is sent again later with the same key. */
   async stop(reason: 'aborted' | 'paused'): Promise<void> {
-    this.#window?.close(reason);
-    await this.#running?.catch(() => {});
+    const operations = [...this.#operations];
+    for (const { window } of operations) window.close(reason);
+    await Promise.allSettled(operations.map(({ done }) => done));
+  }
+
+  /** Runs `body` while nothing talks to the server; what is asked for meanwhile waits for its end. */
+  async exclusively<R>(body: () => Promise<R>): Promise<R> {
+    while (this.#held !== undefined) await this.#held;
+    const result = this.stop('aborted').then(body);
+    const held = result.catch(() => {});
+    this.#held = held;
+    try {
+      return await result;
+    } finally {
+      this.#held = undefined;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.stop('aborted');
+  }
+
+  /** How long the server still wants to be left alone. */
+  async askedToWaitMs(): Promise<number> {
+    const now = this.#context.runtime.clock.now();
+    const until = askedToWaitUntil(await this.#gates.load(), now);
+    return until === null ? 0 : until - now;
   }
 
   pause(): void {
     this.#isPaused = true;
-    this.#window?.close('paused');
   }
 
   resume(): void {
     this.#isPaused = false;
   }
 
-  async #run(options: SyncOptions): Promise<SyncReport> {
+  // ---- one run -----------------------------------------------------------------------------------
+
+  async #operate<R>(window: RunWindow, work: () => Promise<R>): Promise<R> {
+    if (this.#isClosed) window.close('aborted');
+    const done = work().finally(() => {
+      window.dispose();
+      this.#operations.delete(operation);
+    });
+    const operation = { window, done };
+    this.#operations.add(operation);
+    return done;
+  }
+
+  async #run(run: Run, reason: string): Promise<SyncReport> {
     const { runtime, emit } = this.#context;
     const startedAt = runtime.clock.elapsed();
-    emit({ type: 'sync-started', reason: options.reason ?? 'app' });
-    const window = new RunWindow(runtime.clock, runtime.timers, options);
-    this.#window = window;
-    const pass = new PushPass(this.#context, window, this.#sendTimes, this.#owner, this.#onChange);
-    const pull = new PullPass(this.#context, window);
+    emit({ type: 'sync-started', reason });
     try {
-      const stoppedBy = await this.#pushAndPull(window, pass, pull);
-      const rest = await this.#rest();
-      if (stoppedBy === 'drained') this.lastSyncedAt = runtime.clock.now();
+      const end = await this.#pushAndPull(run);
+      const { partition } = run.principal;
+      const now = runtime.clock.now();
+      const rest = await this.#context.writer.read((uow) =>
+        readRest(uow, partition, this.isHalted, now),
+      );
+      this.lastFailure = rest.gate.failure ?? this.lastFailure;
+      const stoppedBy = endOf(end, rest, run.window);
+      if (stoppedBy === 'drained') this.lastSyncedAt = now;
+      run.totals.pulled += run.pull.pulled;
       const report: SyncReport = {
-        pushed: pass.pushed,
-        pulled: pull.pulled,
-        conflicts: pass.conflicts,
-        dead: pass.dead,
-        ...rest,
+        ...run.totals,
+        remaining: rest.remaining,
         stoppedBy,
+        nextAttemptAt: nextAttemptAt(rest, now),
         durationMs: runtime.clock.elapsed() - startedAt,
       };
       emit({ type: 'sync-finished', report });
       return report;
     } finally {
-      window.dispose();
-      this.#window = undefined;
-      this.#pass = undefined;
+      this.#pulls.delete(run.pull);
       this.#setPhase('idle');
     }
   }
 
-  async #pushAndPull(window: RunWindow, pass: PushPass, pull: PullPass): Promise<PushEnd> {
+  async #pushAndPull(run: Run): Promise<PushEnd> {
+    const { hasRemote, runtime } = this.#context;
     if (this.#isPaused) return 'paused';
-    if (window.end !== undefined) return window.end;
-    const { writer, runtime } = this.#context;
-    const gate = await writer.read(readGate);
+    if (run.window.end !== undefined) return run.window.end;
+    if (!hasRemote) return 'offline';
     // A server's wish to be left alone counts even for those who ask explicitly.
+    const gate = await this.#gates.load();
     if (askedToWaitUntil(gate, runtime.clock.now()) !== null) return 'blocked';
-    this.#pass = pass;
-    this.#setPhase('pushing');
-    const pushed = await pass.run();
-    if (pushed !== 'drained') return pushed;
-    this.#setPhase('pulling');
-    return this.#pull(window, pull);
+    let end = await this.#push(run);
+    if (end === 'drained') end = await this.#pullAll(run);
+    // What came while rows were fetched goes too: a caller counts on what was saved before its call.
+    while (end === 'drained' && this.#hasNews) end = await this.#push(run);
+    return end;
   }
 
-  async #pull(window: RunWindow, pull: PullPass): Promise<PushEnd> {
-    if (!this.#context.remote.capabilities.pull) return 'drained';
+  async #push(run: Run): Promise<PushEnd> {
+    const { options, remote, runtime } = this.#context;
+    this.#hasNews = false;
+    const policy = new OutcomePolicy(options, remote.capabilities.maxBatch, () =>
+      runtime.random.float(),
+    );
+    const pass = new PushPass(
+      {
+        context: this.#context,
+        principal: run.principal,
+        window: run.window,
+        policy,
+        gates: this.#gates,
+        sendTimes: this.#sendTimes,
+        totals: run.totals,
+        pull: (collection) => this.#pullForConflict(collection, run),
+      },
+      this.#owner,
+      this.#onChange,
+    );
+    this.#pass = pass;
+    this.#setPhase('pushing');
+    try {
+      return await pass.run();
+    } finally {
+      this.#pass = undefined;
+    }
+  }
+
+  async #pullAll(run: Run): Promise<PushEnd> {
+    const { remote } = this.#context;
+    if (!remote.capabilities.pull) return 'drained';
+    let end: PushEnd = 'drained';
+    // Writes made meanwhile do not wait for the last page.
+    const beforePage = async (): Promise<boolean> => {
+      if (this.#hasNews) end = await this.#push(run);
+      this.#setPhase('pulling');
+      return end === 'drained';
+    };
+    let refusal: PushEnd | undefined;
+    const started = this.#gates.begin();
+    this.#pulls.add(run.pull);
     for (const { name, isPulled } of this.#context.collections()) {
       if (!isPulled) continue;
       try {
-        if (!(await pull.pull(name))) return window.end ?? 'deadline';
+        if (!(await run.pull.pull(name, beforePage)))
+          return end === 'drained' ? (run.window.end ?? 'deadline') : end;
       } catch (error) {
-        if (window.end !== undefined) return window.end;
-        return this.#onPullError(error);
+        if (run.window.end !== undefined) return run.window.end;
+        const stoppedBy = await this.#onPullError(error);
+        // A refusal of one collection says nothing of the others.
+        if (isEndpointError(error)) return stoppedBy;
+        refusal = stoppedBy;
       }
     }
-    return 'drained';
+    await this.#pullFailures.forgive(started);
+    return refusal ?? end;
+  }
+
+  async #pullForConflict(collection: string, run: Run): Promise<boolean> {
+    if (!this.#context.remote.capabilities.pull) return false;
+    const pull = new PullPass(this.#context, run.principal, run.window);
+    try {
+      const isDone = await pull.pull(collection);
+      run.totals.pulled += pull.pulled;
+      return isDone;
+    } catch (error) {
+      if (!isNexusError(error) || !error.code.startsWith('remote/')) throw error;
+      return false;
+    }
+  }
+
+  async #fetch(collection: string, window: RunWindow, principal: Principal): Promise<void> {
+    const pull = new PullPass(this.#context, principal, window);
+    const started = this.#gates.begin();
+    this.#pulls.add(pull);
+    try {
+      if (!(await pull.pull(collection)))
+        throw new RemoteError('remote/timeout', 'the fetch was cut off');
+      await this.#pullFailures.forgive(started);
+    } catch (error) {
+      if (window.end === undefined) await this.#onPullError(error);
+      throw error;
+    } finally {
+      this.#pulls.delete(pull);
+    }
   }
 
   async #onPullError(error: unknown): Promise<PushEnd> {
-    const { runtime, writer, options } = this.#context;
-    if (!isNexusError(error) || !error.code.startsWith('remote/')) throw error;
-    const now = runtime.clock.now();
-    const failure: SyncFailure = {
-      code: error.code,
-      detail: error.message.slice(0, 1024),
-      at: now,
-    };
+    const { failure, stoppedBy } = await this.#pullFailures.onError(error);
     this.lastFailure = failure;
-    const retryAfterMs =
-      'retryAfterMs' in error ? (error.retryAfterMs as number | undefined) : undefined;
-    await writer.write(async (uow) => {
-      const gate = await readGate(uow);
-      const block = blockOf(error.code);
-      writeGate(
-        uow,
-        block === null
-          ? afterFailure(gate, failure, retryAfterMs, options.backoff, now, () =>
-              runtime.random.float(),
-            )
-          : { ...gate, block, failure },
-      );
-    });
-    return error.code === 'remote/offline' || error.code === 'remote/timeout'
-      ? 'offline'
-      : 'blocked';
-  }
-
-  /** What is left to do, and when. */
-  async #rest(): Promise<Rest> {
-    const { writer, runtime } = this.#context;
-    const { partition } = this.#context.principal();
-    return writer.read(async (uow) => {
-      await uow.loadState();
-      const remaining = uow.counters(partition).pending.reduce((sum, count) => sum + count, 0);
-      const now = runtime.clock.now();
-      const gate = await readGate(uow);
-      this.lastFailure = gate.failure ?? this.lastFailure;
-      if (remaining === 0 || gate.block !== null || this.#isPaused)
-        return { remaining, nextAttemptAt: null };
-      return { remaining, nextAttemptAt: await nextAttemptAt(uow, partition, gate, now) };
-    });
+    return stoppedBy;
   }
 
   #setPhase(phase: 'idle' | 'pushing' | 'pulling'): void {
@@ -225,19 +374,8 @@ export class Engine {
   }
 }
 
-function blockOf(code: string): Gate['block'] {
-  if (code === 'remote/unauthorised') return 'unauthorised';
-  return code === 'remote/upgrade-required' ? 'upgrade-required' : null;
-}
-
-/** When something may be sent, as far as gate, delays and leases go; null if nothing ever may by itself. */
-export async function nextAttemptAt(
-  uow: Parameters<typeof nextDueAt>[0],
-  partition: number,
-  gate: Gate,
-  now: number,
-): Promise<number | null> {
-  const dueAt = (await hasReady(uow, partition, 3)) ? now : await nextDueAt(uow, partition, now);
-  if (dueAt === null) return null;
-  return Math.max(dueAt, gateUntil(gate, now) ?? 0);
+/** `low` entries that wait for a longer window were left for want of time. */
+function endOf(end: PushEnd, rest: Rest, window: RunWindow): PushEnd {
+  const isDeferred = end === 'drained' && rest.readyRank === 3 && window.isShort;
+  return isDeferred ? 'deadline' : end;
 }

@@ -3,25 +3,25 @@ import { encodeValue } from '../model/value-codec.ts';
 import { backoffDelayMs } from '../queue/backoff.ts';
 import { detailOf, laneKey, type EntryRecord } from '../queue/records.ts';
 import type { Settlement } from '../queue/settle.ts';
+import { MAX_RETRY_AFTER_MS, type Block, type EndpointFailure } from './gate.ts';
 import type { EngineOptions } from './sync-options.ts';
 
-/** A failure of the server or of the way to it, as opposed to one of an entry. */
-export interface EndpointFailure {
-  readonly failure: SyncFailure;
-  readonly retryAfterMs: number | undefined;
-  readonly block: 'upgrade-required' | 'unauthorised' | null;
-  /** The way to the server failed, rather than the server asking to wait. */
-  readonly isOffline: boolean;
+type Retry = Extract<Outcome, { kind: 'retry' }>;
+type Applied = Extract<Outcome, { kind: 'applied' }>;
+
+/** An entry that the server refused because its row is not the base, on the way to a decision. */
+export interface ConflictCase {
+  readonly entry: EntryRecord;
+  readonly outcome: Extract<Outcome, { kind: 'conflict' }>;
 }
 
 /** What the outcomes of one request mean for its entries and for what follows. */
 export interface Verdict {
   readonly settlements: Map<number, Settlement>;
-  readonly conflicts: {
-    readonly entry: EntryRecord;
-    readonly outcome: Extract<Outcome, { kind: 'conflict' }>;
-  }[];
+  readonly conflicts: ConflictCase[];
   endpoint: EndpointFailure | null;
+  /** The server did its work on at least one entry. */
+  works: boolean;
   /** Entries whose earlier punishment was the endpoint's fault: they get their attempt back. */
   refunds: readonly number[];
 }
@@ -30,7 +30,7 @@ export interface Verdict {
 const STREAK = 3;
 
 interface Streak {
-  readonly lanes: Set<string>;
+  readonly units: Set<string>;
   readonly seqs: number[];
 }
 
@@ -41,8 +41,8 @@ interface Streak {
 export class OutcomePolicy {
   readonly #options: EngineOptions;
   readonly #random: () => number;
-  readonly #failed: Streak = { lanes: new Set(), seqs: [] };
-  readonly #forbidden: Streak = { lanes: new Set(), seqs: [] };
+  readonly #failed: Streak = { units: new Set(), seqs: [] };
+  readonly #forbidden: Streak = { units: new Set(), seqs: [] };
   #cap: number;
   #limit: number;
 
@@ -59,24 +59,36 @@ export class OutcomePolicy {
   }
 
   judge(batch: readonly EntryRecord[], outcomes: readonly Outcome[], now: number): Verdict {
-    const verdict: Verdict = { settlements: new Map(), conflicts: [], endpoint: null, refunds: [] };
-    const units = unitCount(batch);
-    if (outcomes.some(({ kind }) => kind === 'applied')) this.#succeeded();
+    const works = outcomes.some(isWorking);
+    const verdict: Verdict = {
+      settlements: new Map(),
+      conflicts: [],
+      endpoint: null,
+      works,
+      refunds: [],
+    };
+    const units = new Set(batch.map(unitOf)).size;
+    if (outcomes.some(({ kind }) => kind === 'applied')) this.#grow();
+    if (works) this.#forgetStreaks();
     if (units > 1 && this.#judgeWhole(batch, outcomes, units, verdict)) return verdict;
     const troubled = troubledGroups(batch, outcomes);
+    const delays = new Map<string, number>();
     batch.forEach((entry, index) => {
       const outcome = outcomes[index] as Outcome;
-      const isMate = outcome.kind === 'retry' && troubled.has(detailOf(entry).group ?? '');
+      const isMate = outcome.kind === 'retry' && troubled.has(groupOf(entry) ?? '');
       if (isMate) verdict.settlements.set(entry.seq, release(0, outcome.failure));
-      else this.#judgeOne(entry, outcome, now, verdict);
+      else this.#judgeOne(entry, outcome, now, verdict, delays);
     });
     return verdict;
   }
 
-  #succeeded(): void {
+  #grow(): void {
     this.#limit = Math.min(this.#cap, this.#limit * 2);
+  }
+
+  #forgetStreaks(): void {
     for (const streak of [this.#failed, this.#forbidden]) {
-      streak.lanes.clear();
+      streak.units.clear();
       streak.seqs.length = 0;
     }
   }
@@ -95,98 +107,74 @@ export class OutcomePolicy {
     };
     if (first.kind === 'too-large' && outcomes.every(({ kind }) => kind === 'too-large')) {
       this.#cap = Math.max(1, Math.floor(units / 2));
-      this.#limit = this.#cap;
+      this.#limit = Math.min(this.#limit, this.#cap);
       return releaseAll(0, first.failure);
     }
     if (isServerError(first) && outcomes.every(isServerError)) {
       // One entry may have broken it for all: they go one by one until it is found.
       this.#limit = 1;
-      return releaseAll(1, first.failure);
+      return releaseAll(outcomes.some(isAmbiguous) ? 1 : 0, first.failure);
     }
     if (isForbidden(first) && units >= STREAK && outcomes.every(isForbidden)) {
-      verdict.endpoint = {
-        failure: first.failure,
-        retryAfterMs: undefined,
-        block: null,
-        isOffline: false,
-      };
+      verdict.endpoint = endpointFailure(first.failure);
       return releaseAll(0, first.failure);
     }
     return false;
   }
 
-  #judgeOne(entry: EntryRecord, outcome: Outcome, now: number, verdict: Verdict): void {
+  #judgeOne(
+    entry: EntryRecord,
+    outcome: Outcome,
+    now: number,
+    verdict: Verdict,
+    delays: Map<string, number>,
+  ): void {
     const { settlements } = verdict;
     switch (outcome.kind) {
       case 'applied':
-        settlements.set(entry.seq, {
-          kind: 'complete',
-          version: outcome.version,
-          value:
-            outcome.value === undefined
-              ? undefined
-              : outcome.value === null
-                ? null
-                : encodeValue(outcome.value),
-          at: now,
-        });
+        settlements.set(entry.seq, completion(outcome, now));
         return;
       case 'conflict':
         verdict.conflicts.push({ entry, outcome });
         return;
       case 'unauthorised':
-        settlements.set(entry.seq, release(0, outcome.failure));
-        verdict.endpoint ??= {
-          failure: outcome.failure,
-          retryAfterMs: undefined,
-          block: 'unauthorised',
-          isOffline: false,
-        };
+        // As if it had not been sent: nobody looked at it.
+        settlements.set(entry.seq, UNTOUCHED);
+        verdict.endpoint ??= endpointFailure(outcome.failure, 'unauthorised');
         return;
       case 'too-large':
       case 'rejected':
-        settlements.set(entry.seq, {
-          kind: 'bury',
-          failure: outcome.failure,
-          consumesAttempt: true,
-        });
+        settlements.set(entry.seq, bury(outcome.failure, 0));
         if (isForbidden(outcome)) this.#count(this.#forbidden, entry, outcome.failure, verdict);
         return;
       case 'retry':
-        if (outcome.scope === 'endpoint') this.#judgeEndpoint(entry, outcome, verdict);
-        else this.#judgeRetry(entry, outcome, now, verdict);
+        if (outcome.scope === 'endpoint') judgeEndpoint(entry, outcome, verdict);
+        else this.#judgeRetry(entry, outcome, now, verdict, delays);
     }
-  }
-
-  #judgeEndpoint(
-    entry: EntryRecord,
-    outcome: Extract<Outcome, { kind: 'retry' }>,
-    verdict: Verdict,
-  ): void {
-    verdict.settlements.set(entry.seq, release(outcome.ambiguous ? 1 : 0, outcome.failure));
-    verdict.endpoint ??= {
-      failure: outcome.failure,
-      retryAfterMs: outcome.retryAfterMs,
-      block: outcome.upgradeRequired === true ? 'upgrade-required' : null,
-      isOffline: outcome.failure.status === undefined,
-    };
   }
 
   #judgeRetry(
     entry: EntryRecord,
-    outcome: Extract<Outcome, { kind: 'retry' }>,
+    outcome: Retry,
     now: number,
     verdict: Verdict,
+    delays: Map<string, number>,
   ): void {
     const { failure } = outcome;
+    const ambiguous = outcome.ambiguous ? 1 : 0;
     if (entry.attempts + 1 >= this.#options.maxAttempts) {
-      verdict.settlements.set(entry.seq, { kind: 'bury', failure, consumesAttempt: true });
+      verdict.settlements.set(entry.seq, bury(failure, ambiguous));
     } else {
-      const delayMs = backoffDelayMs(this.#options.backoff, entry.attempts, this.#random);
+      // The entries of a transaction go together, so they wait together.
+      const unit = unitOf(entry);
+      const delayMs =
+        delays.get(unit) ?? backoffDelayMs(this.#options.backoff, entry.attempts, this.#random);
+      delays.set(unit, delayMs);
+      const asked = Math.min(outcome.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
       verdict.settlements.set(entry.seq, {
         kind: 'release',
-        ambiguous: outcome.ambiguous ? 1 : 0,
-        notBefore: now + Math.max(delayMs, outcome.retryAfterMs ?? 0),
+        ambiguous,
+        notBefore: now + Math.max(delayMs, asked),
         consumesAttempt: true,
         failure,
       });
@@ -194,44 +182,109 @@ export class OutcomePolicy {
     if (isServerError(outcome)) this.#count(this.#failed, entry, failure, verdict);
   }
 
+  /** One more refusal in a row, unless the same answer shows that the server works. */
   #count(streak: Streak, entry: EntryRecord, failure: SyncFailure, verdict: Verdict): void {
-    streak.lanes.add(
-      entry.operation === 'item'
-        ? String(entry.seq)
-        : laneKey(entry.partition, entry.collection, entry.entity),
-    );
+    if (verdict.works) return;
+    streak.units.add(unitOf(entry));
     streak.seqs.push(entry.seq);
-    if (streak.lanes.size < STREAK) return;
-    verdict.endpoint ??= { failure, retryAfterMs: undefined, block: null, isOffline: false };
+    if (streak.units.size < STREAK) return;
+    verdict.endpoint ??= endpointFailure(failure);
     verdict.refunds = [...verdict.refunds, ...streak.seqs];
-    streak.lanes.clear();
+    streak.units.clear();
     streak.seqs.length = 0;
   }
 }
+
+function judgeEndpoint(entry: EntryRecord, outcome: Retry, verdict: Verdict): void {
+  const { failure, retryAfterMs } = outcome;
+  verdict.settlements.set(entry.seq, release(outcome.ambiguous ? 1 : 0, failure));
+  const block = outcome.upgradeRequired === true ? 'upgrade-required' : null;
+  const known = verdict.endpoint ?? endpointFailure(failure, block);
+  const asked = Math.max(retryAfterMs ?? -1, known.retryAfterMs ?? -1);
+  verdict.endpoint = { ...known, retryAfterMs: asked < 0 ? undefined : asked };
+}
+
+function endpointFailure(failure: SyncFailure, block: Block | null = null): EndpointFailure {
+  return { failure, retryAfterMs: undefined, block, isOffline: isOfflineFailure(failure) };
+}
+
+/** True if no answer came, or one that is not our server's: a captive portal says 200. */
+export function isOfflineFailure({ status, code }: SyncFailure): boolean {
+  if (status !== undefined && status >= 400) return false;
+  return code === 'remote/offline' || code === 'remote/timeout' || code === 'remote/protocol';
+}
+
+const UNTOUCHED: Settlement = {
+  kind: 'release',
+  ambiguous: null,
+  notBefore: null,
+  consumesAttempt: false,
+};
 
 function release(ambiguous: 0 | 1, failure: SyncFailure): Settlement {
   return { kind: 'release', ambiguous, notBefore: null, consumesAttempt: false, failure };
 }
 
-function isServerError(outcome: Outcome): outcome is Extract<Outcome, { kind: 'retry' }> {
+function bury(failure: SyncFailure, ambiguous: 0 | 1): Settlement {
+  return { kind: 'bury', failure, consumesAttempt: true, ambiguous };
+}
+
+function completion(outcome: Applied, at: number): Settlement {
+  return { kind: 'complete', version: outcome.version, value: storedText(outcome.value), at };
+}
+
+/** The server's value as text; undefined if it sent none, or one that cannot be stored. */
+function storedText(value: unknown): string | null | undefined {
+  if (value === undefined || value === null) return value;
+  try {
+    return encodeValue(value);
+  } catch {
+    // The entry was applied whatever came with the acknowledgement; the next pull brings the value.
+    return undefined;
+  }
+}
+
+function isServerError(outcome: Outcome): outcome is Retry {
   if (outcome.kind !== 'retry' || outcome.scope !== 'entry') return false;
-  return outcome.failure.status === 500 || outcome.failure.status === 507;
+  const { status } = outcome.failure;
+  return status === 500 || status === 507;
+}
+
+function isAmbiguous(outcome: Outcome): boolean {
+  return outcome.kind === 'retry' && outcome.ambiguous;
 }
 
 function isForbidden(outcome: Outcome): outcome is Extract<Outcome, { kind: 'rejected' }> {
   return outcome.kind === 'rejected' && outcome.failure.status === 403;
 }
 
-/** How many things that can be sent apart: a transaction counts as one. */
-function unitCount(batch: readonly EntryRecord[]): number {
-  const groups = new Set<string>();
-  let singles = 0;
-  for (const entry of batch) {
-    const group = entry.detail === null ? undefined : detailOf(entry).group;
-    if (group === undefined) singles += 1;
-    else groups.add(group);
+/** True if the server looked at the entry and could judge it. */
+function isWorking(outcome: Outcome): boolean {
+  switch (outcome.kind) {
+    case 'applied':
+    case 'conflict':
+    case 'too-large':
+      return true;
+    case 'rejected':
+      return !isForbidden(outcome);
+    case 'retry':
+      return outcome.scope === 'entry' && !outcome.ambiguous && !isServerError(outcome);
+    case 'unauthorised':
+      return false;
   }
-  return singles + groups.size;
+}
+
+function groupOf(entry: EntryRecord): string | undefined {
+  return entry.detail === null ? undefined : detailOf(entry).group;
+}
+
+/** What can only be sent together: a transaction, or the entry by its lane. */
+function unitOf(entry: EntryRecord): string {
+  const group = groupOf(entry);
+  if (group !== undefined) return `group ${group}`;
+  return entry.operation === 'item'
+    ? `item ${entry.seq}`
+    : laneKey(entry.partition, entry.collection, entry.entity);
 }
 
 /** Transactions in which one entry met a conflict or a refusal: the others failed for its sake. */
@@ -239,8 +292,8 @@ function troubledGroups(batch: readonly EntryRecord[], outcomes: readonly Outcom
   const troubled = new Set<string>();
   batch.forEach((entry, index) => {
     const { kind } = outcomes[index] as Outcome;
-    if (entry.detail === null || (kind !== 'conflict' && kind !== 'rejected')) return;
-    const { group } = detailOf(entry);
+    if (kind !== 'conflict' && kind !== 'rejected') return;
+    const group = groupOf(entry);
     if (group !== undefined) troubled.add(group);
   });
   return troubled;

@@ -2,7 +2,7 @@ import type { Operation } from '../model/entry.ts';
 import { decodeValue, wireJson } from '../model/value-codec.ts';
 import type { OutgoingEntry } from '../ports/remote.ts';
 import { entryIdOf } from '../queue/entry-view.ts';
-import { detailOf, type EntryRecord, type RowRecord } from '../queue/records.ts';
+import { detailOf, laneKey, type EntryRecord, type RowRecord } from '../queue/records.ts';
 
 /** An entry as it is sent. The base is where the row stands, unless a pull has moved it since. */
 export function outgoing(entry: EntryRecord, row: RowRecord | undefined): OutgoingEntry {
@@ -24,5 +24,33 @@ export function outgoing(entry: EntryRecord, row: RowRecord | undefined): Outgoi
     schemaVersion: detail.schemaVersion ?? 1,
     group: detail.group ?? null,
     attempts: entry.attempts,
+  };
+}
+
+/**
+ * A batch as it is sent. Of several entries of one entity, which only a transaction has, the first
+ * carries the base: what follows is made on what the one before it makes, a version nobody knows yet.
+ */
+export function outgoingBatch(
+  entries: readonly EntryRecord[],
+  rows: readonly (RowRecord | undefined)[],
+): OutgoingEntry[] {
+  const seen = new Set<string>();
+  return entries.map((entry, index) => {
+    const sent = outgoing(entry, rows[index]);
+    const lane = laneKey(entry.partition, entry.collection, entry.entity);
+    const isFollower = seen.has(lane);
+    seen.add(lane);
+    return isFollower ? withoutBase(sent) : sent;
+  });
+}
+
+function withoutBase(entry: OutgoingEntry): OutgoingEntry {
+  return {
+    ...entry,
+    baseVersion: null,
+    get payload(): unknown {
+      return entry.payload;
+    },
   };
 }

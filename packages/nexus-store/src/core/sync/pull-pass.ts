@@ -1,95 +1,140 @@
-import { isNexusError } from '../model/errors.ts';
+import type { EntityId } from '../model/entry.ts';
+import { isNexusError, RemoteError } from '../model/errors.ts';
 import { encodeValue } from '../model/value-codec.ts';
 import type { PulledRow, PullPage } from '../ports/remote.ts';
 import { rebaseOnPull } from '../queue/conflict.ts';
 import { findEntry } from '../queue/lanes.ts';
 import { emptyRow, type RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
+import { limitedSignal, withPatience } from './patience.ts';
+import { readPullState, writePullState, type PullState } from './pull-state.ts';
 import type { RunWindow } from './run-window.ts';
+import { ABORT_GRACE_MS } from './send-batch.ts';
 import type { Principal, SyncContext } from './sync-context.ts';
+import { sweepRows } from './sweep-rows.ts';
 
-/** Where the pull of one collection stands; the record `cursor:<partition>:<collection>` of `meta`. */
-interface PullState {
-  readonly cursor: string | null;
-  /** While everything is fetched anew: rows not seen since then are gone on the server. */
-  readonly sweepFrom: number | null;
+/** A page that was overtaken by acknowledgements is fetched again so often, then taken as it is. */
+const MAX_REFETCHES = 3;
+
+/** A row of a page with its value as text. */
+interface StorableRow extends Omit<PulledRow, 'value'> {
+  readonly text: string | null;
 }
 
-const START: PullState = { cursor: null, sweepFrom: null };
-const SWEEP_CHUNK = 500;
+interface Page extends Omit<PullPage, 'rows'> {
+  readonly rows: readonly StorableRow[];
+}
 
 /** Fetches what changed on the server, collection by collection, page by page. */
 export class PullPass {
   readonly #context: SyncContext;
   readonly #principal: Principal;
   readonly #window: RunWindow;
+  /** Entities whose writes the server acknowledged since the request for the page left. */
+  #acknowledged = new Set<EntityId>();
+  #collection: string | undefined;
   pulled = 0;
 
-  constructor(context: SyncContext, window: RunWindow) {
+  constructor(context: SyncContext, principal: Principal, window: RunWindow) {
     this.#context = context;
-    this.#principal = context.principal();
+    this.#principal = principal;
     this.#window = window;
+  }
+
+  /** The server acknowledged a write: a page asked for before may not know of it. */
+  onApplied(collection: string, id: EntityId): void {
+    if (collection === this.#collection) this.#acknowledged.add(id);
   }
 
   /**
    * Pulls one collection until the server has no more.
    *
-   * @throws RemoteError when the server cannot be asked
-   * @returns false if the window ended first
+   * @param beforePage called before each page; false ends the pull
+   * @throws RemoteError when the server cannot be asked, or its answer cannot be used
+   * @returns false if it ended before the server had no more
    */
-  async pull(collection: string): Promise<boolean> {
-    let count = 0;
-    let isFull = false;
-    for (;;) {
-      if (!this.#window.fits(0)) return false;
-      const state = await this.#context.writer.read((uow) => this.#readState(uow, collection));
-      const page = await this.#fetch(collection, state);
-      if (page === 'expired') {
-        await this.#startOver(collection, state);
-        continue;
-      }
-      isFull ||= state.cursor === null;
-      count += await this.#store(collection, state, page);
-      if (!page.hasMore) break;
+  async pull(
+    collection: string,
+    beforePage: () => Promise<boolean> = async () => true,
+  ): Promise<boolean> {
+    this.#collection = collection;
+    const progress = { count: 0, isFull: false };
+    try {
+      return await this.#pullPages(collection, beforePage, progress);
+    } finally {
+      this.pulled += progress.count;
+      if (progress.count > 0) this.#context.emit({ type: 'rows-pulled', collection, ...progress });
     }
-    this.pulled += count;
-    if (count > 0) this.#context.emit({ type: 'rows-pulled', collection, count, isFull });
-    return true;
   }
 
-  async #fetch(collection: string, state: PullState): Promise<PullPage | 'expired'> {
+  async #pullPages(
+    collection: string,
+    beforePage: () => Promise<boolean>,
+    progress: { count: number; isFull: boolean },
+  ): Promise<boolean> {
+    let isStartedOver = false;
+    for (let refetches = 0; ;) {
+      if (!(await beforePage()) || !this.#window.fits(0)) return false;
+      const state = await this.#context.writer.read((uow) => this.#readState(uow, collection));
+      this.#acknowledged = new Set();
+      const page = await this.#fetch(collection, state);
+      if (page === 'expired') {
+        if (isStartedOver) throw protocolError('the server expires cursors as it gives them out');
+        isStartedOver = true;
+        await this.#startOver(collection);
+        continue;
+      }
+      if (this.#isOvertaken(page) && refetches < MAX_REFETCHES) {
+        refetches += 1;
+        continue;
+      }
+      progress.isFull ||= state.cursor === null;
+      progress.count += await this.#store(collection, state, page);
+      if (!page.hasMore) return true;
+    }
+  }
+
+  #isOvertaken(page: Page): boolean {
+    return this.#acknowledged.size > 0 && page.rows.some(({ id }) => this.#acknowledged.has(id));
+  }
+
+  async #fetch(collection: string, state: PullState): Promise<Page | 'expired'> {
     const { remote, runtime, options } = this.#context;
-    const controller = new AbortController();
-    const onEnd = (): void => controller.abort(this.#window.end);
-    this.#window.signal.addEventListener('abort', onEnd, { once: true });
     const timeoutMs = Math.min(options.requestTimeoutMs, this.#window.leftMs);
-    const cancelTimeout = runtime.timers.after(timeoutMs, () => controller.abort('timeout'));
-    try {
-      return await remote.pull(
+    const limited = limitedSignal(runtime.timers, this.#window.signal, timeoutMs);
+    const { signal } = limited;
+    const ask = async (): Promise<PullPage> =>
+      remote.pull(
         { collection, cursor: state.cursor, limit: options.pullLimit },
-        { signal: controller.signal, now: runtime.clock.now(), principal: this.#principal.id },
+        { signal, now: runtime.clock.now(), principal: this.#principal.id },
       );
+    const late = (): never => {
+      throw new RemoteError('remote/timeout', 'the server did not answer in time');
+    };
+    try {
+      return usable(await withPatience(runtime.timers, ask(), signal, ABORT_GRACE_MS, late), state);
     } catch (error) {
       if (state.cursor !== null && isNexusError(error, 'remote/cursor-expired')) return 'expired';
-      throw error;
+      throw asRemoteError(error);
     } finally {
-      cancelTimeout();
-      this.#window.signal.removeEventListener('abort', onEnd);
+      limited.release();
     }
   }
 
   /** The server no longer knows what changed since the cursor: everything is fetched, then compared. */
-  async #startOver(collection: string, state: PullState): Promise<void> {
+  async #startOver(collection: string): Promise<void> {
     const { writer, runtime } = this.#context;
-    await writer.write((uow) => {
-      const sweepFrom = state.sweepFrom ?? runtime.clock.now();
-      this.#writeState(uow, collection, { cursor: null, sweepFrom });
+    await writer.write(async (uow) => {
+      const { sweepFrom } = await this.#readState(uow, collection);
+      // Later than anything fetched so far, also by an earlier start that was cut off.
+      const from = Math.max(runtime.clock.now(), sweepFrom ?? 0) + 1;
+      writePullState(uow, this.#principal.partition, collection, { cursor: null, sweepFrom: from });
     });
   }
 
-  /** The rows of a page and its cursor, in one transaction. */
-  async #store(collection: string, state: PullState, page: PullPage): Promise<number> {
-    const { writer, runtime } = this.#context;
+  /** The rows of a page and its cursor, in one transaction. Returns how many were stored. */
+  async #store(collection: string, state: PullState, page: Page): Promise<number> {
+    const { writer, runtime, rulesOf } = this.#context;
     const { partition } = this.#principal;
     const keys = page.rows.map(({ id }) => ({ partition, collection, id }));
     return writer.write(
@@ -98,13 +143,18 @@ export class PullPass {
         // Another context pulled meanwhile: this page may be older than what is stored.
         if (current.cursor !== state.cursor || current.sweepFrom !== state.sweepFrom) return 0;
         await uow.preloadRows(keys);
-        const now = runtime.clock.now();
-        for (const row of page.rows) await this.#apply(uow, collection, row, now);
-        const isSwept = !page.hasMore && state.sweepFrom !== null;
-        if (isSwept) await this.#sweep(uow, collection, state.sweepFrom);
-        this.#writeState(uow, collection, {
+        // Never before the sweep's beginning, wherever the clock was moved to since.
+        const at = Math.max(runtime.clock.now(), state.sweepFrom ?? 0);
+        for (const row of page.rows) await this.#apply(uow, collection, row, at);
+        const { sweepFrom } = state;
+        const isSwept = !page.hasMore && sweepFrom !== null;
+        if (isSwept) {
+          const isNewer = (id: EntityId): boolean => this.#acknowledged.has(id);
+          await sweepRows(uow, partition, collection, sweepFrom, rulesOf(collection), isNewer);
+        }
+        writePullState(uow, partition, collection, {
           cursor: page.cursor,
-          sweepFrom: isSwept ? null : state.sweepFrom,
+          sweepFrom: isSwept ? null : sweepFrom,
         });
         return page.rows.length;
       },
@@ -112,17 +162,20 @@ export class PullPass {
     );
   }
 
-  async #apply(uow: UnitOfWork, collection: string, pulled: PulledRow, now: number): Promise<void> {
+  async #apply(
+    uow: UnitOfWork,
+    collection: string,
+    pulled: StorableRow,
+    at: number,
+  ): Promise<void> {
     const { partition } = this.#principal;
-    const row =
-      (await uow.row(partition, collection, pulled.id)) ??
-      emptyRow(partition, collection, pulled.id);
-    const value = pulled.isDeleted ? null : encodeValue(pulled.value);
+    const known = await uow.row(partition, collection, pulled.id);
+    const row = known ?? emptyRow(partition, collection, pulled.id);
     if (row.depth === 0) {
-      storeServerRow(uow, row, value, pulled.version, now);
+      storeServerRow(uow, row, pulled, at);
       return;
     }
-    const touched = { ...row, fetchedAt: now };
+    const touched = { ...row, fetchedAt: at };
     if (row.version === pulled.version) {
       uow.putRow(touched);
       return;
@@ -130,62 +183,46 @@ export class PullPass {
     const head = row.head === null ? undefined : await findEntry(uow, partition, row.head);
     const isEcho = head !== undefined && head.idempotencyKey === pulled.operationId;
     const rules = this.#context.rulesOf(collection);
-    await rebaseOnPull(uow, touched, { value, version: pulled.version }, isEcho, rules);
+    const remote = { value: pulled.text, version: pulled.version };
+    await rebaseOnPull(uow, touched, remote, isEcho, rules);
   }
 
-  /** Rows that a full pull did not bring are gone on the server. */
-  async #sweep(uow: UnitOfWork, collection: string, sweepFrom: number): Promise<void> {
-    const { partition } = this.#principal;
-    let after: RowRecord['id'] | undefined;
-    for (;;) {
-      const rows = (await uow.scan('rows', {
-        prefix: [partition, collection],
-        ...(after === undefined ? {} : { from: [after], fromOpen: true }),
-        limit: SWEEP_CHUNK,
-      })) as unknown as readonly RowRecord[];
-      for (const row of rows) {
-        const isKnownToServer = row.version !== null;
-        if (!isKnownToServer || (row.fetchedAt ?? 0) >= sweepFrom) continue;
-        if (row.depth === 0) uow.deleteRow(row);
-        else
-          await rebaseOnPull(
-            uow,
-            row,
-            { value: null, version: null },
-            false,
-            this.#context.rulesOf(collection),
-          );
-      }
-      if (rows.length < SWEEP_CHUNK) return;
-      after = rows.at(-1)?.id;
-    }
-  }
-
-  async #readState(uow: UnitOfWork, collection: string): Promise<PullState> {
-    const record = await uow.get('meta', [this.#name(collection)]);
-    return record === undefined ? START : (JSON.parse(record['value'] as string) as PullState);
-  }
-
-  #writeState(uow: UnitOfWork, collection: string, state: PullState): void {
-    const name = this.#name(collection);
-    uow.put('meta', [name], { name, value: JSON.stringify(state) });
-  }
-
-  #name(collection: string): string {
-    return `cursor:${this.#principal.partition}:${collection}`;
+  #readState(uow: UnitOfWork, collection: string): Promise<PullState> {
+    return readPullState(uow, this.#principal.partition, collection);
   }
 }
 
-function storeServerRow(
-  uow: UnitOfWork,
-  row: RowRecord,
-  value: string | null,
-  version: string,
-  now: number,
-): void {
-  if (value === null) {
-    if (row.value !== null || row.version !== null) uow.deleteRow(row);
-    return;
+function storeServerRow(uow: UnitOfWork, row: RowRecord, pulled: StorableRow, at: number): void {
+  if (pulled.text !== null) {
+    uow.putRow({ ...row, value: pulled.text, version: pulled.version, fetchedAt: at });
+  } else if (row.value !== null || row.version !== null) {
+    uow.deleteRow(row);
   }
-  uow.putRow({ ...row, value, version, fetchedAt: now });
+}
+
+/**
+ * The page as it can be stored: a page that cannot must not move the cursor.
+ *
+ * @throws RemoteError `remote/protocol`
+ */
+function usable(page: PullPage, state: PullState): Page {
+  if (!Array.isArray(page?.rows) || typeof page.cursor !== 'string')
+    throw protocolError('the page has no rows or no cursor');
+  if (page.hasMore && page.cursor === state.cursor)
+    throw protocolError('there is more, and the cursor does not move');
+  const rows = page.rows.map(({ value, ...row }: PulledRow): StorableRow => {
+    return { ...row, text: row.isDeleted ? null : encodeValue(value) };
+  });
+  return { ...page, rows };
+}
+
+function protocolError(message: string): RemoteError {
+  return new RemoteError('remote/protocol', message);
+}
+
+/** A remote that throws anything else has broken its law. */
+function asRemoteError(error: unknown): RemoteError {
+  if (error instanceof RemoteError) return error;
+  if (isNexusError(error) && error.code.startsWith('remote/')) return error as RemoteError;
+  return new RemoteError('remote/protocol', `the pull failed: ${String(error)}`, { cause: error });
 }

@@ -1,12 +1,16 @@
 import { durationMs } from '../model/duration.ts';
+import { UsageError } from '../model/errors.ts';
 import type { Clock, Timers } from '../ports/runtime.ts';
 import type { SyncOptions } from './sync-options.ts';
 
-/** A send begins only if this much is left beyond what sends took lately. */
-const MARGIN_MS = 500;
+/** A send begins only if at least this much is left, whatever sends took lately. */
 const LEAST_SEND_MS = 2_000;
+/** What is under way is cut off this long before the end, so that its fate is stored in time. */
+export const CLOSING_MS = 500;
 /** In a window shorter than this `low` entries wait for a longer one. */
 const SHORT_WINDOW_MS = 10_000;
+/** Platforms take no longer timers; a window that long is watched by looking at the clock. */
+const LONGEST_TIMER_MS = 2_000_000_000;
 
 export type WindowEnd = 'deadline' | 'aborted' | 'paused';
 
@@ -16,27 +20,44 @@ export type WindowEnd = 'deadline' | 'aborted' | 'paused';
  */
 export class RunWindow {
   readonly #clock: Clock;
-  readonly #endsAt: number;
-  readonly #lengthMs: number;
+  readonly #timers: Timers;
   readonly #controller = new AbortController();
-  readonly #cancelTimer: () => void;
-  readonly #unlink: () => void;
+  readonly #unlink: (() => void)[] = [];
+  #closesAt = Infinity;
+  #lengthMs = Infinity;
+  #cancelTimer = (): void => {};
   #end: WindowEnd | undefined;
 
+  /** @throws UsageError `usage/invalid-argument` */
   constructor(clock: Clock, timers: Timers, options: SyncOptions) {
     this.#clock = clock;
-    const untilDeadline =
-      options.deadline === undefined ? Infinity : options.deadline - clock.now();
-    const budget = options.budget === undefined ? Infinity : durationMs(options.budget, 'budget');
-    this.#lengthMs = Math.max(0, Math.min(untilDeadline, budget));
-    this.#endsAt = clock.elapsed() + this.#lengthMs;
-    this.#cancelTimer = Number.isFinite(this.#lengthMs)
-      ? timers.after(this.#lengthMs, () => this.close('deadline'))
-      : () => {};
+    this.#timers = timers;
+    this.join(options);
+  }
+
+  /**
+   * Somebody else counts on this run: the tightest of all limits holds, and any of the signals ends it.
+   *
+   * @throws UsageError `usage/invalid-argument`
+   */
+  join(options: SyncOptions): void {
+    const lengthMs = lengthOf(options, this.#clock.now());
+    const closesAt = this.#clock.elapsed() + lengthMs - CLOSING_MS;
+    if (closesAt < this.#closesAt) this.#closeAt(closesAt, lengthMs);
+    const { signal } = options;
+    if (signal === undefined) return;
     const onAbort = (): void => this.close('aborted');
-    options.signal?.addEventListener('abort', onAbort, { once: true });
-    this.#unlink = () => options.signal?.removeEventListener('abort', onAbort);
-    if (options.signal?.aborted === true) this.close('aborted');
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    this.#unlink.push(() => signal.removeEventListener('abort', onAbort));
+  }
+
+  #closeAt(closesAt: number, lengthMs: number): void {
+    this.#closesAt = closesAt;
+    this.#lengthMs = lengthMs;
+    this.#cancelTimer();
+    if (this.#end !== undefined || lengthMs > LONGEST_TIMER_MS) return;
+    this.#cancelTimer = this.#timers.after(Math.max(0, this.leftMs), () => this.close('deadline'));
   }
 
   /** Aborts when the window ends, for whatever reason. */
@@ -48,18 +69,22 @@ export class RunWindow {
     return this.#end;
   }
 
-  /** Milliseconds left; Infinity without a deadline. */
+  /** Milliseconds in which something may be under way; Infinity without a deadline. */
   get leftMs(): number {
-    return this.#endsAt - this.#clock.elapsed();
+    return this.#closesAt - this.#clock.elapsed();
   }
 
   get isShort(): boolean {
     return this.leftMs < SHORT_WINDOW_MS;
   }
 
-  /** True if a send that may take `sendMs` still ends in time. */
+  /**
+   * True if a send that may take `sendMs` still ends in time. Where sends took longer than half of the
+   * window lately, half of it is enough: a run that never begins would never learn that they got faster.
+   */
   fits(sendMs: number): boolean {
-    return this.#end === undefined && this.leftMs > Math.max(sendMs, LEAST_SEND_MS) + MARGIN_MS;
+    const needMs = Math.max(LEAST_SEND_MS, Math.min(sendMs, this.#lengthMs / 2));
+    return this.#end === undefined && this.leftMs > needMs;
   }
 
   close(end: WindowEnd): void {
@@ -69,16 +94,25 @@ export class RunWindow {
     this.#controller.abort(end);
   }
 
-  /** Lets go of the timer and the caller's signal. */
+  /** Lets go of the timer and the callers' signals. */
   dispose(): void {
     this.#cancelTimer();
-    this.#unlink();
+    for (const unlink of this.#unlink) unlink();
   }
+}
+
+function lengthOf({ deadline, budget }: SyncOptions, now: number): number {
+  if (deadline !== undefined && Number.isNaN(deadline)) {
+    throw new UsageError('usage/invalid-argument', 'deadline must be epoch milliseconds, not NaN');
+  }
+  const untilDeadline = deadline === undefined ? Infinity : deadline - now;
+  const budgetMs = budget === undefined ? Infinity : durationMs(budget, 'budget');
+  return Math.max(0, Math.min(untilDeadline, budgetMs));
 }
 
 const REMEMBERED_SENDS = 20;
 
-/** How long sends took lately. */
+/** How long sends took lately that were answered. */
 export class SendTimes {
   readonly #times: number[] = [];
 

@@ -36,11 +36,21 @@ export interface SyncedCollection {
   readonly isPulled: boolean;
 }
 
+/** What one `sync` did so far. */
+export interface RunTotals {
+  pushed: number;
+  pulled: number;
+  conflicts: number;
+  dead: number;
+}
+
 /** What the engine works with. */
 export interface SyncContext {
   readonly runtime: Runtime;
   readonly writer: Writer;
   readonly remote: Remote;
+  /** False for a backend without a remote: nothing is ever sent. */
+  readonly hasRemote: boolean;
   readonly options: EngineOptions;
   readonly limits: QueueLimits;
   readonly rulesOf: RulesOf;
@@ -49,5 +59,5 @@ export interface SyncContext {
   principal(): Principal;
   collection(name: string): SyncedCollection | undefined;
   collections(): readonly SyncedCollection[];
-  emit(event: SyncEvent): void;
+  readonly emit: (event: SyncEvent) => void;
 }

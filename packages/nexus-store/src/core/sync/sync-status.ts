@@ -39,7 +39,7 @@ export const INITIAL_STATUS: SyncStatus = {
   progress: null,
 };
 
-export function pendingTotal(status: SyncStatus): number {
+export function pendingTotal(status: Pick<SyncStatus, 'pending'>): number {
   const { critical, high, normal, low } = status.pending;
   return critical + high + normal + low;
 }

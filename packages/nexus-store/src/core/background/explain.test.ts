@@ -1,0 +1,178 @@
+import { describe, expect, test } from 'vitest';
+import { UNKNOWN_DEVICE } from '../ports/device-state.ts';
+import { INITIAL_STATUS, type SyncStatus } from '../sync/sync-status.ts';
+import { BackgroundSyncConfig } from './background-sync-config.ts';
+import { explain, type ExplainFacts, type ReasonCode } from './explain.ts';
+import { newRecord, type JournalRecord } from './journal.ts';
+import { NEW_STATE } from './service-state.ts';
+
+const NOW = 1_000_000_000;
+const MINUTE = 60_000;
+const pending: SyncStatus = {
+  ...INITIAL_STATUS,
+  phase: 'idle',
+  pending: { critical: 0, high: 1, normal: 2, low: 0 },
+  oldestPendingAt: NOW - MINUTE,
+};
+const failure = { code: 'remote/server', status: 503, at: NOW - 1 };
+
+interface Wish extends Partial<Omit<ExplainFacts, 'status' | 'device' | 'state'>> {
+  readonly status?: Partial<SyncStatus>;
+  readonly device?: Partial<ExplainFacts['device']>;
+  readonly state?: Partial<ExplainFacts['state']>;
+}
+
+function facts(wish: Wish = {}): ExplainFacts {
+  return {
+    now: NOW,
+    isSupported: true,
+    config: new BackgroundSyncConfig(),
+    isCancelled: false,
+    askedToWaitUntil: null,
+    history: [],
+    ...wish,
+    status: { ...pending, ...wish.status },
+    device: { ...UNKNOWN_DEVICE, ...wish.device },
+    state: { ...NEW_STATE, ...wish.state },
+  };
+}
+
+const codes = (wish: Wish): ReasonCode[] => explain(facts(wish)).reasons.map(({ code }) => code);
+const run = (more: Partial<JournalRecord>): JournalRecord => ({
+  ...newRecord(
+    {
+      id: 'sync',
+      runId: 'run',
+      attempt: 1,
+      reason: 'scheduled',
+      appState: 'headless',
+      deadline: Infinity,
+      signal: new AbortController().signal,
+      complete: () => {},
+    },
+    NOW - MINUTE,
+  ),
+  ...more,
+});
+const blocked = (reason: NonNullable<SyncStatus['blockedBy']>['reason']): Wish['status'] => ({
+  blockedBy: { reason, until: NOW + MINUTE },
+  lastFailure: failure,
+});
+
+describe('why something has not synced', () => {
+  test.each<[ReasonCode, Wish]>([
+    ['unsupported', { isSupported: false }],
+    ['not-initialized', { config: null }],
+    ['disabled', { config: BackgroundSyncConfig.disabled }],
+    ['cancelled', { isCancelled: true }],
+    ['paused', { status: blocked('paused') }],
+    ['unauthorised', { status: blocked('unauthorised') }],
+    ['upgrade-required', { status: blocked('upgrade-required') }],
+    ['background-refused', { device: { isBackgroundAllowed: false } }],
+    [
+      'request-refused',
+      { state: { refusal: { id: 'sync', code: 'schedule/unavailable', message: 'off', at: NOW } } },
+    ],
+    ['standby-restricted', { device: { standbyBucket: 'restricted' } }],
+    ['server-asked-to-wait', { askedToWaitUntil: NOW + MINUTE, status: blocked('gate') }],
+    ['offline', { device: { isConnected: false } }],
+    ['offline', { device: { isConnected: true }, status: blocked('offline') }],
+    ['server-failing', { status: blocked('gate') }],
+    ['constraint-unmet', { device: { isBatteryLow: true } }],
+    ['power-saving', { device: { isPowerSaving: true } }],
+    ['conflicts-waiting', { status: { conflicts: 1 } }],
+    ['dead-letters', { status: { dead: 2 } }],
+    ['run-was-killed', { history: [run({})] }],
+    ['not-woken', { state: { acceptedAt: NOW - 60 * MINUTE }, status: { oldestPendingAt: 1 } }],
+    ['not-yet-due', { status: { nextAttemptAt: NOW + MINUTE } }],
+    ['waiting-for-wake-up', { state: { acceptedAt: NOW - MINUTE } }],
+  ])('%s is found, alone', (code, wish) => {
+    const { reasons } = explain(facts(wish));
+
+    expect(reasons.map((reason) => reason.code)).toEqual([code]);
+    expect(reasons[0]?.message).toMatch(/^[A-Z].*\.$/);
+  });
+
+  test('nothing is pending, whatever the device says', () => {
+    const wish: Wish = {
+      status: { pending: INITIAL_STATUS.pending, oldestPendingAt: null },
+      device: { isConnected: false, isPowerSaving: true },
+    };
+
+    expect(explain(facts(wish))).toMatchObject({
+      pending: 0,
+      reasons: [{ code: 'nothing-pending', action: null }],
+    });
+  });
+
+  test('what only people can change comes before what time changes', () => {
+    const wish: Wish = {
+      status: { ...blocked('unauthorised'), dead: 1, conflicts: 2 },
+      device: { isBackgroundAllowed: false, isConnected: false, isPowerSaving: true },
+      history: [run({})],
+    };
+
+    expect(codes(wish)).toEqual([
+      'unauthorised',
+      'background-refused',
+      'offline',
+      'power-saving',
+      'conflicts-waiting',
+      'dead-letters',
+      'run-was-killed',
+    ]);
+  });
+
+  test('with only dead letters left, nothing else is blamed', () => {
+    const wish: Wish = {
+      status: { pending: INITIAL_STATUS.pending, dead: 1 },
+      device: { isConnected: false },
+    };
+
+    expect(codes(wish)).toEqual(['dead-letters']);
+    expect(explain(facts(wish)).reasons[0]?.message).toBe(
+      'One write was refused and is kept as a dead letter.',
+    );
+  });
+
+  test('an unmet constraint is named in words, with its beginning', () => {
+    const [reason] = explain(
+      facts({
+        config: new BackgroundSyncConfig({ requiresCharging: true }),
+        device: { isCharging: false, isBatteryLow: true },
+        state: { unmetSince: { charging: NOW - 5, 'battery-not-low': NOW - 9 } },
+      }),
+    ).reasons;
+
+    expect(reason).toMatchObject({ code: 'constraint-unmet', since: NOW - 9 });
+    expect(reason?.message).toBe(
+      'Background runs wait for a charger and a battery that is not low, as the app has configured them.',
+    );
+  });
+
+  test('times tell since when and until when', () => {
+    const [asked] = explain(
+      facts({ askedToWaitUntil: NOW + MINUTE, status: blocked('gate') }),
+    ).reasons;
+    const [due] = explain(facts({ status: { nextAttemptAt: NOW + MINUTE } })).reasons;
+
+    expect(asked).toMatchObject({ since: NOW - 1, until: NOW + MINUTE });
+    expect(due).toMatchObject({ until: NOW + MINUTE });
+  });
+
+  test('a device that was not woken for long is told of the swipe that may be the cause', () => {
+    const [reason] = explain(
+      facts({ status: { oldestPendingAt: 1 }, history: [run({ beganAt: 1, endedAt: 2 })] }),
+    ).reasons;
+
+    expect(reason?.code).toBe('not-woken');
+    expect(reason?.message).toContain('has not woken the app for 12 days');
+    expect(reason?.message).toContain('swiped away');
+  });
+
+  test('a run that ended after one that was killed is the end of that story', () => {
+    const history = [run({}), run({ beganAt: NOW - 2, endedAt: NOW - 1 })];
+
+    expect(codes({ history })).toEqual(['waiting-for-wake-up']);
+  });
+});

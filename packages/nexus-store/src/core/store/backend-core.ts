@@ -1,0 +1,370 @@
+import { StorageError, UsageError } from '../model/errors.ts';
+import type { SyncEvent } from '../model/events.ts';
+import { isNexusError } from '../model/errors.ts';
+import type { PriorityRank } from '../model/priority.ts';
+import type { SyncReport } from '../model/sync-report.ts';
+import type { Remote } from '../ports/remote.ts';
+import type { Runtime } from '../ports/runtime.ts';
+import type { Storage } from '../ports/storage.ts';
+import { DEFAULT_LIMITS, type QueueLimits } from '../queue/enqueue.ts';
+import { openStorage } from '../queue/open-storage.ts';
+import { ANONYMOUS, partitionNumber, principalPartition } from '../queue/partitions.ts';
+import type { UnitOfWork } from '../queue/unit-of-work.ts';
+import { Writer } from '../queue/writer.ts';
+import { AutoSync } from '../sync/auto-sync.ts';
+import { Engine } from '../sync/engine.ts';
+import { HintListener } from '../sync/hint-listener.ts';
+import type { Principal, SyncContext } from '../sync/sync-context.ts';
+import { engineOptions, type SyncOptions } from '../sync/sync-options.ts';
+import type { BackendOptions } from './backend-options.ts';
+import { CollectionRegistry, type RegisteredCollection } from './collection-registry.ts';
+import { EntryFates } from './entry-fates.ts';
+import { EventHub } from './event-hub.ts';
+import { FieldIndexes } from './field-indexes.ts';
+import type { MutationSetting } from './mutation.ts';
+import { offlineRemote } from './offline-remote.ts';
+import { readSession } from './session.ts';
+import { StatusKeeper } from './status-keeper.ts';
+import { Watchers } from './watchers.ts';
+
+/**
+ * The parts of a backend and how they are joined. Stores, transactions and the public `StoreBackend`
+ * work through it; apps never see it.
+ */
+export class BackendCore {
+  readonly runtime: Runtime;
+  readonly remote: Remote;
+  readonly hasRemote: boolean;
+  readonly limits: QueueLimits;
+  readonly storage: Storage;
+  readonly writer: Writer;
+  readonly context: SyncContext;
+  readonly engine: Engine;
+  readonly auto: AutoSync;
+  readonly status: StatusKeeper;
+  readonly fates: EntryFates;
+  readonly watchers: Watchers = new Watchers();
+  readonly collections: CollectionRegistry = new CollectionRegistry();
+  readonly events: EventHub;
+  readonly #indexes: FieldIndexes;
+  readonly #hints: HintListener | undefined;
+  /** Whose rows are seen and whose entries are sent. Changed by `Principals` only. */
+  principal: Principal = { partition: ANONYMOUS, id: null };
+  #opening: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #isOpen = false;
+
+  constructor(runtime: Runtime, options: BackendOptions) {
+    if (typeof options?.storage?.transact !== 'function') {
+      throw new UsageError(
+        'usage/invalid-argument',
+        'createBackend needs a storage, such as sqliteStorage({ path })',
+      );
+    }
+    this.runtime = runtime;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.storage = options.storage;
+    this.remote = options.remote ?? offlineRemote;
+    this.hasRemote = options.remote !== undefined;
+    this.events = new EventHub(runtime.logger);
+    this.#indexes = new FieldIndexes(this.collections);
+    this.writer = new Writer(runtime, options.storage, {
+      beforeCommit: (uow) => this.#indexes.maintain(uow),
+      afterCommit: (uow) => this.#afterCommit(uow),
+    });
+    this.context = this.#contextOf(options);
+    this.fates = new EntryFates(this.writer);
+    this.engine = new Engine(this.context, () => this.status.refresh());
+    const isAuto = (options.autoSync ?? true) && this.hasRemote;
+    this.auto = new AutoSync(runtime, isAuto, {
+      begin: () => this.#syncQuietly(),
+      isRunning: () => this.engine.isRunning,
+    });
+    this.status = this.#statusKeeper();
+    this.#hints = isAuto && this.remote.capabilities.hints ? this.#hintListener() : undefined;
+  }
+
+  #contextOf(options: BackendOptions): SyncContext {
+    return {
+      runtime: this.runtime,
+      writer: this.writer,
+      remote: this.remote,
+      hasRemote: this.hasRemote,
+      options: engineOptions(options),
+      limits: this.limits,
+      rulesOf: this.collections.rulesOf,
+      isHeadless: options.headless ?? false,
+      principal: () => this.principal,
+      collection: (name) => this.collections.get(name),
+      collections: () => this.collections.all(),
+      emit: (event) => this.emit(event),
+    };
+  }
+
+  #statusKeeper(): StatusKeeper {
+    return new StatusKeeper({
+      runtime: this.runtime,
+      writer: this.writer,
+      engine: this.engine,
+      hasRemote: this.hasRemote,
+      partition: () => this.partition,
+      isOpen: () => this.#isOpen,
+      calledAt: () => this.auto.dueAt,
+      onRest: (rest) => this.auto.onRest(rest),
+    });
+  }
+
+  #hintListener(): HintListener {
+    return new HintListener({
+      runtime: this.runtime,
+      remote: this.remote,
+      backoff: this.context.options.backoff,
+      principal: () => this.principal.id,
+      askedToWaitMs: () => this.engine.askedToWaitMs(),
+      onHints: (collections) => this.#onHints(collections),
+    });
+  }
+
+  // ---- opening and closing -----------------------------------------------------------------------
+
+  open(): Promise<void> {
+    if (this.#closing !== undefined)
+      return Promise.reject(new StorageError('storage/closed', 'this backend was closed'));
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
+    await openStorage(this.storage);
+    await this.writer.write(async (uow) => {
+      const { isPaused = false, principal: id = null } = await readSession(uow);
+      if (isPaused) this.engine.pause();
+      const partition =
+        id === null ? ANONYMOUS : await partitionNumber(uow, principalPartition(id));
+      this.principal = { partition, id };
+      await this.#indexes.load(uow);
+    });
+    for (const { name } of this.collections.all()) await this.#indexes.prepare(this.writer, name);
+    this.#isOpen = true;
+    const rest = await this.status.refreshNow(true);
+    if (this.#closing !== undefined) return;
+    // What was left by the last run of the app goes on.
+    if (rest.remaining > 0 && !this.engine.isHalted) this.auto.now();
+    if (!this.engine.isPaused) this.#hints?.start();
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen && this.#closing === undefined;
+  }
+
+  /** True once nothing has to be waited for before a collection is used. */
+  isReady(collection: string): boolean {
+    return this.#isOpen && this.#indexes.isReady(collection);
+  }
+
+  /** Opens the database, and brings the collection's indexes in order. */
+  async ready(collection: string): Promise<void> {
+    await this.open();
+    await this.#indexes.prepare(this.writer, collection);
+  }
+
+  get isClosed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.auto.setEnabled(false);
+    await this.#opening?.catch(() => {});
+    this.#hints?.stop();
+    await this.engine.close();
+    this.watchers.close();
+    this.status.close();
+    this.events.close();
+    this.fates.close();
+    try {
+      await this.storage.close();
+    } finally {
+      await this.remote.close();
+    }
+  }
+
+  // ---- collections and users ---------------------------------------------------------------------
+
+  register(collection: RegisteredCollection): void {
+    this.collections.register(collection);
+    // The database is open and does not know this one's indexes yet.
+    if (this.#isOpen && !this.isClosed)
+      this.#indexes.prepare(this.writer, collection.name).catch(() => {});
+  }
+
+  get partition(): number {
+    return this.principal.partition;
+  }
+
+  /** The user has changed: everyone looks again, as the new one. */
+  async onPrincipal(): Promise<void> {
+    this.watchers.startAnew();
+    const rest = await this.status.refreshNow(true);
+    if (this.isClosed) return;
+    if (!this.engine.isPaused) this.#hints?.start();
+    this.auto.onRest(rest);
+    if (rest.remaining > 0 && !rest.isBlocked) this.auto.now();
+  }
+
+  mutationSetting(partition: number, group?: string): MutationSetting {
+    return {
+      partition,
+      now: this.runtime.clock.now(),
+      limits: this.limits,
+      newKey: this.newKey,
+      isHeard: this.events.hasListeners,
+      ...(group === undefined ? {} : { group }),
+    };
+  }
+
+  readonly newKey = (): string => this.runtime.ids.uuid();
+
+  // ---- events ------------------------------------------------------------------------------------
+
+  emit(event: SyncEvent): void {
+    this.fates.onEvent(event);
+    this.engine.onEvent(event);
+    this.events.emit(event);
+  }
+
+  /** Entries were committed: tell those who send them. */
+  onEnqueued(best: PriorityRank): void {
+    this.engine.notify(best);
+    this.auto.onEnqueued(best);
+  }
+
+  /** People changed what may be sent: a run under way looks again. */
+  onChanged(): void {
+    this.engine.notify(0);
+    this.status.refresh();
+  }
+
+  #afterCommit(uow: UnitOfWork): void {
+    const { partition } = this;
+    this.watchers.onChanged(uow.changedRows, partition);
+    this.status.onCommit({
+      counters: uow.counters(partition),
+      collections: uow.state.collections(partition),
+    });
+    for (const notice of uow.notices) this.emit(notice);
+  }
+
+  // ---- sync --------------------------------------------------------------------------------------
+
+  async sync(options: SyncOptions): Promise<SyncReport> {
+    await this.open();
+    this.auto.onRunBegan();
+    try {
+      const report = await this.engine.sync(options);
+      await this.#afterRun();
+      return report;
+    } catch (error) {
+      if (error instanceof UsageError) this.status.refresh();
+      else if (!this.isClosed) this.auto.onRunFailed();
+      throw error;
+    }
+  }
+
+  async #afterRun(): Promise<void> {
+    if (this.isClosed) return;
+    try {
+      const rest = await this.status.refreshNow();
+      this.auto.onRunEnded(rest);
+      this.status.refresh();
+      await this.fates.check();
+    } catch (error) {
+      if (this.isClosed) return;
+      this.#log('what is left could not be read', error);
+      this.auto.onRunFailed();
+    }
+  }
+
+  async #syncQuietly(reason = 'auto'): Promise<void> {
+    try {
+      await this.sync({ reason });
+    } catch (error) {
+      if (!this.isClosed) this.#log('sync failed', error);
+    }
+  }
+
+  #onHints(collections: ReadonlySet<string> | null): void {
+    if (this.isClosed || this.engine.isHalted) return;
+    if (collections === null) {
+      void this.#syncQuietly('hint');
+      return;
+    }
+    for (const name of collections) {
+      if (this.collections.get(name)?.isPulled === true) void this.tryFetch(name);
+    }
+  }
+
+  /** Fetches a collection if the server can be asked. True if it was. */
+  async tryFetch(collection: string): Promise<boolean> {
+    try {
+      await this.open();
+      await this.engine.fetch(collection);
+      return true;
+    } catch (error) {
+      // Offline is no failure of those who have something here to show.
+      const isRemote = isNexusError(error) && error.code.startsWith('remote/');
+      if (!isRemote && !this.isClosed) this.#log('a fetch failed', error);
+      return false;
+    }
+  }
+
+  /** Something may have changed: the network returned, the app came to the front. */
+  wake(): void {
+    if (this.isClosed || this.engine.isHalted) return;
+    this.auto.now();
+    this.#hints?.wake();
+  }
+
+  /** Sync is paused: nothing is listened to either. */
+  setListening(isListening: boolean): void {
+    if (isListening && !this.isClosed) this.#hints?.start();
+    else this.#hints?.stop();
+  }
+
+  /** Another context wrote: everyone looks again. */
+  async refresh(): Promise<void> {
+    await this.open();
+    this.watchers.refreshAll();
+    const rest = await this.status.refreshNow(true);
+    this.auto.onRest(rest);
+    this.engine.notify(0);
+    await this.fates.check();
+  }
+
+  #log(message: string, error: unknown): void {
+    this.runtime.logger.log('error', message, { error: String(error) });
+  }
+}
+
+const CORES = new WeakMap<object, BackendCore>();
+
+export function setCore(backend: object, core: BackendCore): void {
+  CORES.set(backend, core);
+}
+
+/** @throws UsageError `usage/invalid-argument` for anything that is not a backend */
+export function coreOf(backend: object): BackendCore {
+  const core = typeof backend === 'object' && backend !== null ? CORES.get(backend) : undefined;
+  if (core !== undefined) return core;
+  throw new UsageError(
+    'usage/invalid-argument',
+    'a store needs the backend that createBackend made',
+  );
+}

@@ -1,0 +1,201 @@
+import type { EntityId } from '../model/entry.ts';
+import { durationMs } from '../model/duration.ts';
+import { StoreError, UsageError } from '../model/errors.ts';
+import type { PriorityRank } from '../model/priority.ts';
+import { decodeValue, encodeValue } from '../model/value-codec.ts';
+import type { CollectionRules } from '../queue/collection-rules.ts';
+import { requireRank } from '../queue/priority-sync-queue.ts';
+import type { ConflictStrategy } from '../sync/conflict-strategy.ts';
+import { coreOf, type BackendCore } from './backend-core.ts';
+import type { StoreConfig } from './collection-config.ts';
+import { requireAfter, requireId, requireTtl, type Mutation } from './mutation.ts';
+import type { StoreOptions, WriteOptions } from './nexus-store.ts';
+import type { Plan } from './query.ts';
+import { runQuery, type FoundPage } from './run-query.ts';
+import { validate } from './standard-schema.ts';
+
+/**
+ * One collection as a store and its transactions work with it: values become mutations, rows become
+ * values. Apps never see it.
+ */
+export class CollectionAccess<T> {
+  readonly core: BackendCore;
+  readonly collection: string;
+  readonly config: StoreConfig<T>;
+  readonly #idOf: (value: T) => unknown;
+  readonly #rank: PriorityRank;
+  readonly #ttl: number | null;
+  readonly #rules: CollectionRules;
+  readonly #schemaVersion: number;
+
+  constructor(options: StoreOptions<T>) {
+    const { backend, collection, ...config } = options;
+    if (typeof collection !== 'string' || collection === '') {
+      throw new UsageError('usage/invalid-argument', 'a store needs the name of its collection');
+    }
+    this.core = coreOf(backend);
+    this.collection = collection;
+    this.config = config;
+    const id = config.id ?? ('id' as keyof T & string);
+    this.#idOf =
+      typeof id === 'function' ? id : (value) => (value as Record<string, unknown> | null)?.[id];
+    this.#rank = requireRank(config.priority ?? 'normal');
+    this.#ttl = config.ttl === undefined ? null : durationMs(config.ttl, 'ttl');
+    this.#schemaVersion = requireSchemaVersion(config.schemaVersion ?? 1);
+    this.#rules = rulesOf(config);
+    this.core.register({
+      name: collection,
+      conflict: (config.conflict ?? 'merge-fields') as ConflictStrategy<unknown>,
+      schemaVersion: this.#schemaVersion,
+      migrate: config.migrate,
+      isPulled: config.pull ?? true,
+      rules: this.#rules,
+      indexes: config.indexes ?? [],
+    });
+  }
+
+  // ---- values to mutations -----------------------------------------------------------------------
+
+  async prepareSave(
+    value: T,
+    options: WriteOptions = {},
+  ): Promise<{ mutation: Mutation; stored: T }> {
+    const { schema } = this.config;
+    const stored = schema === undefined ? value : await validate(schema, value);
+    const id = requireId(this.#idOf(stored), `save in ${this.collection}`);
+    return { mutation: this.#mutation('save', id, encodeValue(stored), options), stored };
+  }
+
+  /** @param current what the fields are laid over, for the schema to check the whole */
+  async preparePatch(
+    id: EntityId,
+    fields: Partial<T>,
+    options: WriteOptions = {},
+    current: (id: EntityId) => Promise<T | undefined> = (key) => this.read(key),
+  ): Promise<Mutation> {
+    if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
+      throw new UsageError(
+        'usage/invalid-argument',
+        'patch needs an object with the changed fields',
+      );
+    }
+    const key = requireId(id, `patch in ${this.collection}`);
+    const mutation = this.#mutation('patch', key, encodeValue(fields), options);
+    if (this.config.schema === undefined) return mutation;
+    const before = await current(key);
+    if (before === undefined)
+      throw new StoreError(
+        'store/not-found',
+        `there is no ${this.collection} ${String(key)} to patch`,
+      );
+    await validate(this.config.schema, { ...before, ...fields });
+    return mutation;
+  }
+
+  prepareDelete(id: EntityId, options: WriteOptions = {}): Mutation {
+    return this.#mutation('delete', requireId(id, `delete in ${this.collection}`), null, options);
+  }
+
+  prepareCommand(
+    id: EntityId,
+    command: string,
+    args: unknown,
+    options: WriteOptions = {},
+  ): Mutation {
+    if (typeof command !== 'string' || command === '') {
+      throw new UsageError('usage/invalid-argument', 'a command needs a name');
+    }
+    const key = requireId(id, `command in ${this.collection}`);
+    return { ...this.#mutation('command', key, encodeValue(args), options), command };
+  }
+
+  #mutation(
+    kind: Mutation['kind'],
+    id: EntityId,
+    payload: string | null,
+    options: WriteOptions,
+  ): Mutation {
+    return {
+      collection: this.collection,
+      id,
+      kind,
+      payload,
+      rank: options.priority === undefined ? this.#rank : requireRank(options.priority),
+      ttl: options.ttl === undefined ? this.#ttl : requireTtl(options.ttl),
+      after: requireAfter(options.after),
+      command: null,
+      schemaVersion: this.#schemaVersion,
+      rules: this.#rules,
+      policy: options.policy ?? this.config.writePolicy ?? 'queue',
+    };
+  }
+
+  // ---- rows to values ----------------------------------------------------------------------------
+
+  get isReady(): boolean {
+    return this.core.isReady(this.collection);
+  }
+
+  ready(): Promise<void> {
+    return this.core.ready(this.collection);
+  }
+
+  async readText(id: EntityId, partition?: number): Promise<string | null> {
+    const key = requireId(id, `get in ${this.collection}`);
+    if (!this.isReady) await this.ready();
+    const whose = partition ?? this.core.partition;
+    const row = await this.core.writer.read((uow) => uow.row(whose, this.collection, key));
+    return row?.value ?? null;
+  }
+
+  async read(id: EntityId): Promise<T | undefined> {
+    const text = await this.readText(id);
+    return text === null ? undefined : this.decode(text);
+  }
+
+  decode(text: string): T {
+    return decodeValue(text) as T;
+  }
+
+  async find(plan: Plan): Promise<FoundPage> {
+    if (!this.isReady) await this.ready();
+    const { writer, partition } = this.core;
+    return writer.read((uow) =>
+      runQuery(uow, partition, this.collection, this.config.indexes ?? [], plan),
+    );
+  }
+}
+
+const ACCESSES = new WeakMap<object, CollectionAccess<unknown>>();
+
+export function setAccess<T>(store: object, access: CollectionAccess<T>): void {
+  ACCESSES.set(store, access as CollectionAccess<unknown>);
+}
+
+/** @throws UsageError `usage/invalid-argument` for anything that is not a store */
+export function accessOf<T>(store: object): CollectionAccess<T> {
+  const access = typeof store === 'object' && store !== null ? ACCESSES.get(store) : undefined;
+  if (access !== undefined) return access as CollectionAccess<T>;
+  throw new UsageError('usage/invalid-argument', 'a transaction needs the store to write to');
+}
+
+function rulesOf<T>(config: StoreConfig<T>): CollectionRules {
+  const applyCommand = config.applyCommand;
+  return {
+    coalesce: config.coalesce ?? true,
+    merge: config.merge,
+    applyCommand:
+      applyCommand === undefined
+        ? undefined
+        : (value, command, args) => applyCommand(value as T, command, args),
+    onRejected: config.onRejected ?? 'park',
+  };
+}
+
+function requireSchemaVersion(version: number): number {
+  if (Number.isInteger(version) && version > 0) return version;
+  throw new UsageError(
+    'usage/invalid-argument',
+    `schemaVersion must be a whole number from 1, not ${String(version)}`,
+  );
+}

@@ -1,0 +1,131 @@
+import type { EntryRef } from '../model/entry.ts';
+import type { PriorityRank } from '../model/priority.ts';
+import { entryIdOf } from '../queue/entry-view.ts';
+import type { BackendCore } from './backend-core.ts';
+import type { CollectionAccess } from './collection-access.ts';
+import { storeLocally } from './local-write.ts';
+import { applyMutationTo, type Mutation } from './mutation.ts';
+import { writeRemoteFirst } from './remote-first.ts';
+import type { Settled, Write } from './write.ts';
+
+/** A mutation and the value that its caller gets back. */
+export interface Prepared<V> {
+  readonly mutation: Mutation;
+  readonly value: V;
+}
+
+/** Writes the mutations of one store, as their policy says. */
+export class StoreWriter {
+  readonly #access: CollectionAccess<unknown>;
+
+  constructor(access: CollectionAccess<unknown>) {
+    this.#access = access;
+  }
+
+  async write<V>(mutation: Mutation, value: V): Promise<Write<V>> {
+    const { core } = this.#access;
+    if (!this.#access.isReady) await this.#access.ready();
+    const { partition } = core;
+    if (mutation.policy === 'queue') {
+      const seq = await this.#enqueue(mutation, partition);
+      return new StoredWrite(core, partition, value, seq);
+    }
+    if (mutation.policy === 'remote-first') await writeRemoteFirst(core, mutation);
+    else await core.writer.write((uow) => storeLocally(uow, partition, mutation));
+    return new StoredWrite(core, partition, value, null);
+  }
+
+  /** All in one commit, except what goes to the server first: that is kept as each is acknowledged. */
+  async writeAll<V>(prepared: readonly Prepared<V>[]): Promise<readonly Write<V>[]> {
+    const [first] = prepared;
+    if (first === undefined) return [];
+    const { core } = this.#access;
+    if (!this.#access.isReady) await this.#access.ready();
+    const { partition } = core;
+    const mutations = prepared.map(({ mutation }) => mutation);
+    const seqs = await this.#writeThose(mutations, first.mutation.policy, partition);
+    return prepared.map(
+      ({ value }, index) => new StoredWrite(core, partition, value, seqs[index] ?? null),
+    );
+  }
+
+  async #writeThose(
+    mutations: readonly Mutation[],
+    policy: Mutation['policy'],
+    partition: number,
+  ): Promise<readonly (number | null)[]> {
+    const { core } = this.#access;
+    if (policy === 'queue') return this.#enqueueAll(mutations, partition);
+    if (policy === 'remote-first') {
+      for (const mutation of mutations) await writeRemoteFirst(core, mutation);
+      return [];
+    }
+    await core.writer.write(
+      async (uow) => {
+        for (const mutation of mutations) await storeLocally(uow, partition, mutation);
+      },
+      { cost: mutations.length },
+    );
+    return [];
+  }
+
+  async #enqueue(mutation: Mutation, partition: number): Promise<number | null> {
+    const { core, collection } = this.#access;
+    const { seq } = await core.writer.write(
+      (uow) => applyMutationTo(uow, mutation, core.mutationSetting(partition)),
+      { cost: costOf(mutation), rows: [{ partition, collection, id: mutation.id }] },
+    );
+    core.onEnqueued(mutation.rank);
+    return seq;
+  }
+
+  async #enqueueAll(
+    mutations: readonly Mutation[],
+    partition: number,
+  ): Promise<readonly (number | null)[]> {
+    const { core } = this.#access;
+    const seqs = await core.writer.write(
+      async (uow) => {
+        const setting = core.mutationSetting(partition);
+        const made: (number | null)[] = [];
+        for (const mutation of mutations)
+          made.push((await applyMutationTo(uow, mutation, setting)).seq);
+        return made;
+      },
+      {
+        cost: mutations.length,
+        rows: mutations.map(({ collection, id }) => ({ partition, collection, id })),
+      },
+    );
+    core.onEnqueued(bestRankOf(mutations));
+    return seqs;
+  }
+}
+
+export function bestRankOf(mutations: readonly Mutation[]): PriorityRank {
+  return mutations.reduce<PriorityRank>((best, { rank }) => (rank < best ? rank : best), 3);
+}
+
+/** A commit is shared by so many ordinary writes; a large value counts for several. */
+function costOf(mutation: Mutation): number {
+  return 1 + Math.floor((mutation.payload?.length ?? 0) / 8192);
+}
+
+class StoredWrite<T> implements Write<T> {
+  readonly #core: BackendCore;
+  readonly #partition: number;
+  readonly value: T;
+  readonly entry: EntryRef | null;
+
+  constructor(core: BackendCore, partition: number, value: T, seq: number | null) {
+    this.#core = core;
+    this.#partition = partition;
+    this.value = value;
+    this.entry = seq === null ? null : { id: entryIdOf(seq) };
+  }
+
+  async synced(options: { readonly signal?: AbortSignal } = {}): Promise<Settled> {
+    if (this.entry === null) return { outcome: 'local' };
+    return this.#core.fates.of(this.entry.id, this.#partition, options.signal);
+  }
+}

@@ -1,0 +1,218 @@
+import { entryIdOf, nameOf } from '../queue/entry-view.ts';
+import type { Claim } from '../queue/claim.ts';
+import { detailOf, type EntryRecord } from '../queue/records.ts';
+import { settleClaim, type Settlement } from '../queue/settle.ts';
+import type { UnitOfWork } from '../queue/unit-of-work.ts';
+import { isNexusError } from '../model/errors.ts';
+import { decideConflict, type Decided } from './conflict-decisions.ts';
+import type { GateLesson } from './gate.ts';
+import type { GateWatch } from './gate-watch.ts';
+import { migrateEntries } from './migrate-entries.ts';
+import { failureWith } from './outcome-check.ts';
+import type { OutcomePolicy, Verdict } from './outcome-policy.ts';
+import { refundEntries } from './refund.ts';
+import type { RunWindow, SendTimes } from './run-window.ts';
+import { sendBatch, type Sent } from './send-batch.ts';
+import type { Principal, RunTotals, SyncContext } from './sync-context.ts';
+
+/** What a conflict handler must leave of the claim's time, to store what it decided. */
+const SETTLE_MARGIN_MS = 5_000;
+
+/** What deliveries of one drain share. */
+export interface DeliverySetting {
+  readonly context: SyncContext;
+  readonly principal: Principal;
+  readonly window: RunWindow;
+  readonly policy: OutcomePolicy;
+  readonly gates: GateWatch;
+  readonly sendTimes: SendTimes;
+  readonly totals: RunTotals;
+  /** Pulls a collection. False if the server could not be asked. */
+  readonly pull: (collection: string) => Promise<boolean>;
+}
+
+/** How a delivery ended. `offline`, `blocked`: nothing more can be sent for now. */
+export type DeliveryEnd = 'settled' | 'offline' | 'blocked';
+
+const UNTOUCHED: Extract<Settlement, { kind: 'release' }> = {
+  kind: 'release',
+  ambiguous: null,
+  notBefore: null,
+  consumesAttempt: false,
+};
+
+/** The way of one claim: migrated, sent, judged, and settled as soon as each part of it is known. */
+export class Delivery {
+  readonly #setting: DeliverySetting;
+  readonly #claim: Claim;
+  readonly #claimedAt: number;
+
+  constructor(setting: DeliverySetting, claim: Claim) {
+    this.#setting = setting;
+    this.#claim = claim;
+    this.#claimedAt = setting.context.runtime.clock.elapsed();
+  }
+
+  /** Never rejects: what could not be settled comes back when its lease ends. */
+  async run(): Promise<DeliveryEnd> {
+    try {
+      return await this.#run();
+    } catch (error) {
+      return this.#onError(error);
+    }
+  }
+
+  #onError(error: unknown): DeliveryEnd {
+    const { runtime, emit } = this.#setting.context;
+    if (isNexusError(error, 'queue/claim-lost')) {
+      emit({ type: 'claim-lost', entryIds: this.#claim.entries.map(({ seq }) => entryIdOf(seq)) });
+      return 'settled';
+    }
+    // The storage failed: the lease will end by itself, nothing is lost. Going on would only repeat it.
+    runtime.logger.log('error', 'settling a request failed', { error: String(error) });
+    return 'blocked';
+  }
+
+  async #run(): Promise<DeliveryEnd> {
+    const { context, policy, window, sendTimes, gates } = this.#setting;
+    const { clock } = context.runtime;
+    if (this.#isTooMany()) return this.#buryTooMany();
+    const { entries, settlements } = await migrateEntries(context, this.#claim, window.signal);
+    if (entries.length === 0 || !window.fits(0)) {
+      for (const { seq } of entries) settlements.set(seq, UNTOUCHED);
+      await this.#settle(settlements, { kind: 'nothing' }, []);
+      return 'settled';
+    }
+    const number = gates.begin();
+    const startedAt = clock.elapsed();
+    const sent = await sendBatch(context, this.#setting.principal, window, entries);
+    if (sent.isAnswered) sendTimes.record(clock.elapsed() - startedAt);
+    const verdict = policy.judge(entries, sent.outcomes, clock.now());
+    for (const [seq, settlement] of settlements) verdict.settlements.set(seq, settlement);
+    // Cut off by our own deadline: that says nothing of the endpoint.
+    const isOwnDoing = !sent.isAnswered && window.end !== undefined;
+    const lesson: GateLesson = isOwnDoing
+      ? { kind: 'nothing' }
+      : gates.lesson(verdict.endpoint, verdict.works, number);
+    await this.#settleVerdict(verdict, lesson, sent);
+    if (verdict.endpoint === null) return 'settled';
+    return verdict.endpoint.isOffline ? 'offline' : 'blocked';
+  }
+
+  /** A transaction is never cut, so one that no request can carry would be tried for ever. */
+  #isTooMany(): boolean {
+    const { remote } = this.#setting.context;
+    return this.#claim.entries.length > remote.capabilities.maxBatch;
+  }
+
+  async #buryTooMany(): Promise<DeliveryEnd> {
+    const { remote, runtime } = this.#setting.context;
+    const { length } = this.#claim.entries;
+    const detail = `a transaction of ${length} writes; the remote takes ${remote.capabilities.maxBatch}`;
+    const failure = failureWith('queue/transaction-too-large', runtime.clock.now(), detail);
+    const burial: Settlement = { kind: 'bury', failure, consumesAttempt: false };
+    const settlements = new Map(this.#claim.entries.map(({ seq }) => [seq, burial]));
+    await this.#settle(settlements, { kind: 'nothing' }, []);
+    return 'settled';
+  }
+
+  /** What is known is stored at once; what a conflict handler must decide first, after it. */
+  async #settleVerdict(verdict: Verdict, lesson: GateLesson, sent: Sent): Promise<void> {
+    const { settlements, conflicts } = verdict;
+    this.#setting.totals.conflicts += conflicts.length;
+    const waiting = this.#matesOf(conflicts.map(({ entry }) => entry));
+    const held = new Map([...settlements].filter(([seq]) => waiting.has(seq)));
+    for (const seq of held.keys()) settlements.delete(seq);
+    if (settlements.size > 0 || lesson.kind !== 'nothing')
+      await this.#settle(settlements, lesson, verdict.refunds);
+    if (conflicts.length === 0) return;
+    const decided = new Map<number, Decided>();
+    for (const conflict of conflicts) {
+      decided.set(conflict.entry.seq, await this.#decide(conflict, sent));
+      held.set(conflict.entry.seq, UNTOUCHED);
+    }
+    await this.#settle(held, { kind: 'nothing' }, [], decided);
+  }
+
+  async #decide(conflict: Verdict['conflicts'][number], sent: Sent): Promise<Decided> {
+    const { context, window, pull } = this.#setting;
+    const spentMs = context.runtime.clock.elapsed() - this.#claimedAt;
+    const patienceMs = Math.max(0, context.options.leaseMs - spentMs - SETTLE_MARGIN_MS);
+    const { versions } = sent;
+    return decideConflict(context, conflict, { signal: window.signal, patienceMs, versions, pull });
+  }
+
+  /** The seqs of entries that are settled together with these: the rest of their transactions. */
+  #matesOf(entries: readonly EntryRecord[]): ReadonlySet<number> {
+    const groups = new Set(entries.map((entry) => detailOf(entry).group));
+    groups.delete(undefined);
+    const mates = this.#claim.entries.filter((entry) => groups.has(detailOf(entry).group));
+    return new Set(mates.map(({ seq }) => seq));
+  }
+
+  async #settle(
+    settlements: Map<number, Settlement>,
+    lesson: GateLesson,
+    refunds: readonly number[],
+    decided: ReadonlyMap<number, Decided> = new Map(),
+  ): Promise<void> {
+    const { context, gates, totals } = this.#setting;
+    const { rulesOf, writer } = context;
+    const done = await writer.write(
+      async (uow) => {
+        const final = new Map(settlements);
+        for (const [seq, decision] of decided)
+          final.set(seq, await this.#upheld(uow, seq, decision));
+        if (final.size > 0) await settleClaim(uow, this.#claim, final, rulesOf);
+        const revived = await refundEntries(context, uow, this.#claim.partition, refunds);
+        return { final, revived, gate: await gates.apply(uow, lesson) };
+      },
+      { cost: settlements.size, rows: this.#claim.entries.map(keyOf) },
+    );
+    totals.dead -= done.revived;
+    gates.adopt(done.gate, lesson);
+    this.#report(done.final);
+  }
+
+  /** A decision stands only if no pull has brought another row since: else the entry is sent again. */
+  async #upheld(
+    uow: UnitOfWork,
+    seq: number,
+    { settlement, rowVersion }: Decided,
+  ): Promise<Settlement> {
+    if (settlement.kind !== 'resolve') return settlement;
+    const entry = this.#claim.entries.find((claimed) => claimed.seq === seq);
+    if (entry === undefined) return settlement;
+    const row = await uow.row(entry.partition, entry.collection, entry.entity);
+    const isSame = (row?.version ?? null) === rowVersion;
+    return isSame ? settlement : { ...UNTOUCHED, ambiguous: 0 };
+  }
+
+  #report(settlements: ReadonlyMap<number, Settlement>): void {
+    const { context, totals } = this.#setting;
+    const { emit, runtime } = context;
+    for (const entry of this.#claim.entries) {
+      const settlement = settlements.get(entry.seq);
+      if (settlement?.kind === 'complete') {
+        totals.pushed += 1;
+        emit({
+          type: 'entry-applied',
+          ...nameOf(entry),
+          version: settlement.version ?? null,
+          waitedMs: Math.max(0, runtime.clock.now() - entry.enqueuedAt),
+        });
+      } else if (settlement?.kind === 'release' && settlement.failure !== undefined) {
+        const { notBefore, failure } = settlement;
+        emit({ type: 'entry-released', ...nameOf(entry), notBefore, failure });
+      }
+    }
+  }
+}
+
+function keyOf({ partition, collection, entity }: EntryRecord): {
+  partition: number;
+  collection: string;
+  id: EntryRecord['entity'];
+} {
+  return { partition, collection, id: entity };
+}

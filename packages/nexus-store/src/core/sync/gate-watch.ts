@@ -1,0 +1,95 @@
+import type { UnitOfWork } from '../queue/unit-of-work.ts';
+import {
+  afterLesson,
+  GATE_SHUT,
+  isOpen,
+  readGate,
+  reanchored,
+  writeGate,
+  type EndpointFailure,
+  type Gate,
+  type GateLesson,
+} from './gate.ts';
+import type { SyncContext } from './sync-context.ts';
+
+const NOTHING: GateLesson = { kind: 'nothing' };
+
+/**
+ * What this process knows of the gate. The record in storage is the truth: a lesson is applied to it in
+ * the transaction that settles what the lesson was learnt from, so that neither requests side by side
+ * nor other contexts overwrite each other's.
+ */
+export class GateWatch {
+  readonly #context: SyncContext;
+  #gate: Gate = GATE_SHUT;
+  #begun = 0;
+  /** Requests up to this number began before the last failure was known. */
+  #begunBeforeFailure = 0;
+
+  constructor(context: SyncContext) {
+    this.#context = context;
+  }
+
+  get gate(): Gate {
+    return this.#gate;
+  }
+
+  /** Reads the gate anew. A clock that was moved back is noticed here, and its waits begin anew. */
+  async load(): Promise<Gate> {
+    const { writer, runtime } = this.#context;
+    const stored = await writer.read(readGate);
+    if (reanchored(stored, runtime.clock.now()) === stored) {
+      this.#gate = stored;
+      return stored;
+    }
+    this.#gate = await writer.write(async (uow) => {
+      const gate = reanchored(await readGate(uow), runtime.clock.now());
+      writeGate(uow, gate);
+      return gate;
+    });
+    return this.#gate;
+  }
+
+  /** A request begins. Returns its number. */
+  begin(): number {
+    this.#begun += 1;
+    return this.#begun;
+  }
+
+  /** The lesson of a request by its number, drawn before its transaction. */
+  lesson(endpoint: EndpointFailure | null, works: boolean, number: number): GateLesson {
+    const { clock, random } = this.#context.runtime;
+    // What began before the last failure says nothing new of the time since.
+    const isNews = number > this.#begunBeforeFailure;
+    if (endpoint === null) return works && isNews ? { kind: 'works' } : NOTHING;
+    if (!isNews && endpoint.retryAfterMs === undefined && endpoint.block === null) return NOTHING;
+    this.#begunBeforeFailure = this.#begun;
+    return { kind: 'failed', endpoint, at: clock.now(), jitter: random.float(), counts: isNews };
+  }
+
+  /** Applies a lesson to the stored gate, in the caller's transaction. */
+  async apply(uow: UnitOfWork, lesson: GateLesson): Promise<Gate> {
+    if (lesson.kind === 'nothing') return this.#gate;
+    const { runtime, options } = this.#context;
+    const { partition } = this.#context.principal();
+    const stored = await readGate(uow);
+    const next = afterLesson(stored, lesson, partition, options.backoff, runtime.clock.now());
+    if (next !== stored) writeGate(uow, next);
+    return next;
+  }
+
+  /** The transaction was committed. */
+  adopt(next: Gate, lesson: GateLesson): void {
+    const before = this.#gate;
+    this.#gate = next;
+    const { emit } = this.#context;
+    if (isOpen(before) && !isOpen(next)) emit({ type: 'gate-closed' });
+    if (lesson.kind !== 'failed') return;
+    const { failure, block, isOffline } = lesson.endpoint;
+    if (block !== null) emit({ type: block, failure });
+    if (isOffline && failure.code === 'remote/protocol')
+      emit({ type: 'answer-not-recognised', failure });
+    if (!isOpen(before) && isOpen(next))
+      emit({ type: 'gate-opened', until: next.until ?? lesson.at, failure });
+  }
+}

@@ -1,0 +1,39 @@
+import type { UnitOfWork } from '../queue/unit-of-work.ts';
+
+/** Where the pull of one collection stands; the record `cursor:<partition>:<collection>` of `meta`. */
+export interface PullState {
+  readonly cursor: string | null;
+  /** While everything is fetched anew: rows not seen since then are gone on the server. */
+  readonly sweepFrom: number | null;
+}
+
+const START: PullState = { cursor: null, sweepFrom: null };
+
+export async function readPullState(
+  uow: UnitOfWork,
+  partition: number,
+  collection: string,
+): Promise<PullState> {
+  const record = await uow.get('meta', [nameOf(partition, collection)]);
+  return record === undefined ? START : (JSON.parse(record['value'] as string) as PullState);
+}
+
+export function writePullState(
+  uow: UnitOfWork,
+  partition: number,
+  collection: string,
+  state: PullState,
+): void {
+  const name = nameOf(partition, collection);
+  uow.put('meta', [name], { name, value: JSON.stringify(state) });
+}
+
+/** The names of all cursors of a partition lie between these: from <= name < to. */
+export function pullStateNames(partition: number): { readonly from: string; readonly to: string } {
+  // A semicolon follows the colon.
+  return { from: `cursor:${partition}:`, to: `cursor:${partition};` };
+}
+
+function nameOf(partition: number, collection: string): string {
+  return `cursor:${partition}:${collection}`;
+}

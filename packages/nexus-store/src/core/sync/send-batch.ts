@@ -1,0 +1,81 @@
+import type { Outcome } from '../model/outcome.ts';
+import { entryIdOf } from '../queue/entry-view.ts';
+import type { EntryRecord, RowRecord } from '../queue/records.ts';
+import { checkedOutcomes, unusable } from './outcome-check.ts';
+import { outgoingBatch } from './outgoing.ts';
+import { limitedSignal, withPatience } from './patience.ts';
+import type { RunWindow } from './run-window.ts';
+import type { Principal, SyncContext } from './sync-context.ts';
+
+/** After an abort a remote gets this long to come back, then its answer no longer counts. */
+export const ABORT_GRACE_MS = 250;
+
+/** What came of one request. */
+export interface Sent {
+  readonly outcomes: readonly Outcome[];
+  /** The version of each entity's row when the request left, by the entry's seq. */
+  readonly versions: ReadonlyMap<number, string | null>;
+  /** The remote came back by itself, so the time it took says something. */
+  readonly isAnswered: boolean;
+}
+
+/** Sends entries in one request. Never rejects for what the remote does, hangs or throws. */
+export async function sendBatch(
+  context: SyncContext,
+  principal: Principal,
+  window: RunWindow,
+  entries: readonly EntryRecord[],
+): Promise<Sent> {
+  const { runtime, options, emit } = context;
+  const rows = await rowsOf(context, entries);
+  const versions = new Map(entries.map(({ seq }, at) => [seq, rows[at]?.version ?? null]));
+  emit({ type: 'push-started', entryIds: entries.map(({ seq }) => entryIdOf(seq)) });
+  const timeoutMs = Math.min(options.requestTimeoutMs, window.leftMs);
+  const { signal, release } = limitedSignal(runtime.timers, window.signal, timeoutMs);
+  try {
+    const answer = push(context, principal, outgoingBatch(entries, rows), signal);
+    const late = (): Outcome[] => unusable(entries.length, 'remote/timeout', runtime.clock.now());
+    const outcomes = await withPatience(runtime.timers, answer, signal, ABORT_GRACE_MS, late);
+    return { outcomes, versions, isAnswered: !signal.aborted };
+  } finally {
+    release();
+  }
+}
+
+async function push(
+  { remote, runtime }: SyncContext,
+  principal: Principal,
+  batch: ReturnType<typeof outgoingBatch>,
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
+  const { clock, logger } = runtime;
+  try {
+    const answer: unknown = await remote.push(batch, {
+      signal,
+      now: clock.now(),
+      principal: principal.id,
+    });
+    return checkedOutcomes(answer, batch.length, clock.now());
+  } catch (error) {
+    logger.log('error', 'the remote broke its law and threw', { error: String(error) });
+    const detail = `the remote threw: ${String(error)}`;
+    return unusable(batch.length, 'remote/protocol', clock.now(), detail);
+  }
+}
+
+function rowsOf(
+  { writer }: SyncContext,
+  entries: readonly EntryRecord[],
+): Promise<readonly (RowRecord | undefined)[]> {
+  return writer.read(async (uow) => {
+    const keys = entries.map(({ partition, collection, entity }) => ({
+      partition,
+      collection,
+      id: entity,
+    }));
+    await uow.preloadRows(keys);
+    return Promise.all(
+      keys.map(({ partition, collection, id }) => uow.row(partition, collection, id)),
+    );
+  });
+}
