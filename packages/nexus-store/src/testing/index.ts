@@ -16,6 +16,8 @@ export type { AppliedMutation, MemoryCommand } from './memory-server.ts';
 export { REMOTE_SUITE_PRINCIPALS, testRemote } from './remote-suite.ts';
 export type { RemoteHarness, RemoteHold } from './remote-suite.ts';
 export type { Expectation, TestFunctions } from './test-functions.ts';
+export { testQueue } from './queue-suite.ts';
+export type { QueueHarness } from './queue-suite.ts';
 export { testStorage } from './storage-suite.ts';
 export type { ArmedFault, StorageHarness } from './storage-laws/law.ts';
 export { faultySqliteClient } from './faulty-sqlite-client.ts';
@@ -70,3 +72,23 @@ export { simulateAndroid } from './simulate-android.ts';
 export type { AndroidDevice, SimulateAndroidOptions } from './simulate-android.ts';
 export { simulateIos } from './simulate-ios.ts';
 export type { IosDevice, SimulateIosOptions } from './simulate-ios.ts';
+export type { DelayHistogram, Delays, DelaysByPriority, DelaySummary } from './fleet/delays.ts';
+export { FieldApp } from './fleet/field-app.ts';
+export type { FieldAppOptions, FieldLife, FieldNote } from './fleet/field-app.ts';
+export type { ServerOutage } from './fleet/fleet-server.ts';
+export { PhoneRemote } from './fleet/phone-remote.ts';
+export type { PhoneNetwork } from './fleet/phone-remote.ts';
+export type { TimelinePoint } from './fleet/recorded-profile.ts';
+export { simulateDevice } from './fleet/simulate-device.ts';
+export type {
+  DeviceSimulation,
+  SimulatedSave,
+  SimulateDeviceOptions,
+} from './fleet/simulate-device.ts';
+export { simulateFleet } from './fleet/simulate-fleet.ts';
+export type { FleetSimulation, SimulateFleetOptions } from './fleet/simulate-fleet.ts';
+export { DEFAULT_HABIT } from './fleet/writing-habit.ts';
+export type { WritingHabit } from './fleet/writing-habit.ts';
+export { ManualDeviceState } from './manual-device-state.ts';
+export { ManualScheduler, manualScheduler } from './manual-scheduler.ts';
+export type { ManualWakeUp } from './manual-scheduler.ts';

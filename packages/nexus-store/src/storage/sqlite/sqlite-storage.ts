@@ -110,7 +110,12 @@ class SqliteHandle implements Storage {
     this.#assertOpen();
     return await this.#inTurn(mode === 'read', async () => {
       const session = await this.#begin(mode);
-      const transaction = new SqliteTransaction(session, mode, (error) => this.#translated(error));
+      const transaction = new SqliteTransaction(
+        session,
+        mode,
+        (error) => this.#translated(error),
+        this.#runtime,
+      );
       try {
         const result = await body(transaction);
         transaction.end();

@@ -6,14 +6,21 @@ import type {
   StorageTransaction,
   StoredRecord,
 } from '../../core/ports/storage.ts';
+import type { Runtime } from '../../core/ports/runtime.ts';
 import { isLater } from './sqlite-client.ts';
 import type { SqliteSession } from './sqlite-session.ts';
+
+/** After this long a write of many changes leaves the event loop a turn: half a frame. */
+const SLICE_MS = 6;
+/** Reading the clock for every change would cost more than the change. */
+const CHANGES_BETWEEN_LOOKS = 64;
 
 /** The steps of one transaction. After a step has failed every other one fails, and so does the whole. */
 export class SqliteTransaction implements StorageTransaction {
   readonly #session: SqliteSession;
   readonly #mode: 'read' | 'write';
   readonly #translated: (error: unknown) => unknown;
+  readonly #runtime: Pick<Runtime, 'clock' | 'timers'>;
   #state: 'active' | 'failed' | 'ended' = 'active';
   #failure: unknown;
   #changeCount = 0;
@@ -22,10 +29,12 @@ export class SqliteTransaction implements StorageTransaction {
     session: SqliteSession,
     mode: 'read' | 'write',
     translated: (error: unknown) => unknown,
+    runtime: Pick<Runtime, 'clock' | 'timers'>,
   ) {
     this.#session = session;
     this.#mode = mode;
     this.#translated = translated;
+    this.#runtime = runtime;
   }
 
   get changeCount(): number {
@@ -43,10 +52,20 @@ export class SqliteTransaction implements StorageTransaction {
   write(changes: readonly Change[]): Promise<void> {
     return this.#step(async () => {
       assert(this.#mode === 'write', 'a read transaction does not write');
+      const { clock, timers } = this.#runtime;
+      let turnAt = clock.elapsed();
+      let untilLook = CHANGES_BETWEEN_LOOKS;
       for (const change of changes) {
         const table = this.#session.table(change.table);
         const done = 'put' in change ? table.put(change.put) : table.delete(change.delete);
         if (isLater(done)) await done;
+        untilLook -= 1;
+        if (untilLook > 0) continue;
+        untilLook = CHANGES_BETWEEN_LOOKS;
+        if (clock.elapsed() - turnAt < SLICE_MS) continue;
+        // The connection is this transaction's until it ends: nobody else gets between its changes.
+        await timers.yield();
+        turnAt = clock.elapsed();
       }
       this.#changeCount += changes.length;
     });

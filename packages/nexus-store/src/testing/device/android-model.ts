@@ -262,8 +262,9 @@ export class AndroidModel extends DeviceModel {
     // module enqueues it behind the run instead (ExistingWorkPolicy.APPEND_OR_REPLACE).
     if (work.run && native.kind === 'once') work.again = request;
     work.dueAt = nextRunAt(native, work);
+    const isRunning = work.run !== undefined; // and not a run that begins just because of the update
     this.refresh();
-    if (work.run) return { ok: true, effect: 'updated-next-run', weakened };
+    if (isRunning) return { ok: true, effect: 'updated-next-run', weakened };
     return { ok: true, effect: 'updated-now', weakened: withLostFloor(request, work, weakened) };
   }
 

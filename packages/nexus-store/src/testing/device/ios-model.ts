@@ -273,9 +273,10 @@ export class IosModel extends DeviceModel {
   ): 'updated-now' | 'updated-next-run' {
     work.request = native;
     work.dueAt = nextRunAt(native.work, work);
-    if (work.run) work.again = request;
+    const isRunning = work.run !== undefined; // and not a run that begins just because of the update
+    if (isRunning) work.again = request;
     this.refresh();
-    return work.run ? 'updated-next-run' : 'updated-now';
+    return isRunning ? 'updated-next-run' : 'updated-now';
   }
 
   #remove(work: IosWork): void {

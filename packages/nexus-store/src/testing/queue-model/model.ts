@@ -1,0 +1,182 @@
+import type { ConflictDecision } from '../../core/queue/conflict.ts';
+import type { ModelEntry, Value } from './order-model.ts';
+import { WritingModel } from './writing-model.ts';
+
+/** How entries end, and what people do with them. */
+export class Model extends WritingModel {
+  complete(entry: ModelEntry, answer: Value | undefined): void {
+    const { lane } = entry;
+    const server = this.serverOf(lane);
+    if (entry.isDetached) return this.remove(entry);
+    const isPulled = entry.isEchoed || entry.pinned !== undefined;
+    if (!isPulled) this.server.set(lane, answer === undefined ? this.apply(server, entry) : answer);
+    const wasHead = this.lane(lane)[0] === entry;
+    this.remove(entry);
+    const [head] = this.lane(lane);
+    if (head === undefined) this.value.set(lane, this.serverOf(lane));
+    else if (answer !== undefined || isPulled || !wasHead) this.refold(lane);
+    if (head !== undefined) head.pinned = undefined;
+  }
+
+  bury(entry: ModelEntry): void {
+    for (const member of this.unit(entry)) this.buryOne(member);
+  }
+
+  buryOne(entry: ModelEntry): void {
+    if (entry.state === 'dead') return;
+    const { lane } = entry;
+    Object.assign(entry, { state: 'dead', notBefore: null, expiresAt: null });
+    if (this.setting.onRejected === 'park') return;
+    const isWhole = this.setting.onRejected === 'revert' || entry.operation === 'create';
+    this.detachAll(isWhole ? this.lane(lane).filter(({ seq }) => seq >= entry.seq) : [entry]);
+    this.refold(lane);
+  }
+
+  detachAll(entries: readonly ModelEntry[]): void {
+    const mates = entries.flatMap((entry) => this.unit(entry));
+    for (const entry of entries) {
+      Object.assign(entry, {
+        state: 'dead',
+        notBefore: null,
+        expiresAt: null,
+        isDetached: true,
+        isEchoed: false,
+        pinned: undefined,
+        group: undefined,
+        after: new Set(),
+      });
+      for (const { after } of this.entries) after.delete(entry.seq);
+    }
+    for (const mate of mates) this.buryOne(mate);
+  }
+
+  rebase(entry: ModelEntry, use: ConflictDecision['use'], remote: Value, merged: Value): void {
+    const { lane } = entry;
+    const base = entry.pinned === undefined ? this.serverOf(lane) : entry.pinned.value;
+    this.server.set(lane, remote);
+    if (use === 'remote') {
+      this.remove(entry);
+    } else {
+      Object.assign(entry, {
+        state: null,
+        ambiguous: 0,
+        notBefore: null,
+        pinned: undefined,
+        isEchoed: false,
+      });
+      if (use === 'merged') {
+        entry.operation = merged === null ? 'delete' : remote === null ? 'create' : 'update';
+        entry.payload = merged;
+        entry.isPatch = false;
+      } else if (entry.operation === 'create' && remote !== null) {
+        entry.operation = 'update';
+      } else if (entry.operation === 'update' && remote === null) {
+        entry.payload = this.apply(base, entry);
+        entry.operation = 'create';
+        entry.isPatch = false;
+      }
+    }
+    this.refold(lane);
+  }
+
+  cancel(seq: number): string {
+    const entry = this.entries.find((other) => other.seq === seq);
+    if (entry === undefined) return 'not-found';
+    const unit = this.unit(entry);
+    if (unit.some(({ fence }) => fence !== null)) return 'claimed';
+    if (unit.some(({ ambiguous }) => ambiguous === 1)) return 'ambiguous';
+    const isNeeded = unit.some(
+      (member) =>
+        this.entries.some((other) => !unit.includes(other) && other.after.has(member.seq)) ||
+        ((member.operation === 'create' || member.operation === 'delete') &&
+          !member.isDetached &&
+          this.lane(member.lane).some((other) => other.seq > member.seq && !unit.includes(other))),
+    );
+    if (isNeeded) return 'has-dependents';
+    this.revert(unit);
+    return 'cancelled';
+  }
+
+  revert(unit: readonly ModelEntry[]): void {
+    for (const member of unit) this.remove(member);
+    for (const member of unit) if (!member.isDetached) this.refold(member.lane);
+  }
+
+  discard(seq: number): boolean {
+    const entry = this.entries.find((other) => other.seq === seq);
+    if (entry?.state !== 'dead') return false;
+    const unit = this.unit(entry);
+    for (const member of unit) {
+      if (member.operation !== 'create' || member.isDetached) continue;
+      const later = this.lane(member.lane).filter(
+        (other) => other.seq > member.seq && !unit.includes(other),
+      );
+      const end = later.findIndex(
+        ({ operation }) => operation === 'create' || operation === 'delete',
+      );
+      this.detachAll(end < 0 ? later : later.slice(0, end));
+    }
+    this.revert(unit);
+    return true;
+  }
+
+  retry(seq: number, newKey: () => string): string {
+    const entry = this.entries.find((other) => other.seq === seq);
+    if (entry === undefined || entry.state === 'conflict') return 'not-found';
+    if (entry.isDetached) return entry.fence === null ? this.reattach(entry, newKey) : 'blocked';
+    const unit = this.unit(entry);
+    for (const member of unit) {
+      if (member.fence !== null || member.state === 'conflict') continue;
+      if (member.state === 'dead' && member.ambiguous !== 1) {
+        member.key = newKey();
+        member.ambiguous = 0;
+      }
+      Object.assign(member, { state: null, attempts: 0, notBefore: null });
+    }
+    return this.isPlacedReady(unit) ? 'queued' : 'blocked';
+  }
+
+  isPlacedReady(unit: readonly ModelEntry[]): boolean {
+    const units = this.units();
+    // A claimed entry keeps its place among those that may be sent until its claim ends.
+    if (typeof unit[0]?.fence === 'number') return true;
+    return this.isEligible(unit, units, -Infinity);
+  }
+
+  reattach(entry: ModelEntry, newKey: () => string): string {
+    const { lane } = entry;
+    const key = entry.ambiguous === 1 ? entry.key : newKey();
+    const tail = this.lane(lane).at(-1);
+    const before = this.entries;
+    this.remove(entry);
+    const again: ModelEntry = {
+      ...entry,
+      key,
+      group: undefined,
+      after: new Set(),
+      state: null,
+      ambiguous: null,
+      attempts: 0,
+      isDetached: false,
+    };
+    if (entry.seq < (tail?.seq ?? 0)) {
+      const isFresh = tail?.state === null && tail.fence === null && tail.ambiguous !== 1;
+      const isDeleted = tail?.operation === 'delete';
+      const exists = this.localOf(lane) !== null;
+      const error =
+        isFresh && entry.operation === 'create' && !isDeleted && exists
+          ? 'store/exists'
+          : isFresh && isDeleted && (entry.operation === 'update' || entry.operation === 'command')
+            ? 'store/not-found'
+            : undefined;
+      if (error !== undefined) {
+        this.entries = before;
+        return error;
+      }
+      this.append({ ...again, seq: this.nextSeq++ }, []);
+      return this.isPlacedReady([this.entries.at(-1) as ModelEntry]) ? 'queued' : 'blocked';
+    }
+    this.append(again, []);
+    return this.isPlacedReady([again]) ? 'queued' : 'blocked';
+  }
+}
