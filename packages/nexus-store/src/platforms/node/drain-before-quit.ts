@@ -1,0 +1,38 @@
+import type { Duration } from '../../core/model/duration.ts';
+import type { NodeSyncService } from './node-sync-service.ts';
+
+/** What is used of Electron's `app`. */
+export interface AppLike {
+  on(event: 'will-quit', listener: (event: QuitEvent) => void): unknown;
+  removeListener(event: 'will-quit', listener: (event: QuitEvent) => void): unknown;
+  quit(): void;
+}
+
+interface QuitEvent {
+  preventDefault(): void;
+}
+
+/**
+ * Electron ends without Node's `beforeExit`: this holds its end back once, until what waits was sent or
+ * the grace is over. Returns how to take it back.
+ */
+export function drainBeforeQuit(
+  app: AppLike,
+  service: Pick<NodeSyncService, 'drain'>,
+  options: { readonly grace?: Duration } = {},
+): () => void {
+  let state: 'waiting' | 'draining' | 'drained' = 'waiting';
+  const onWillQuit = (event: QuitEvent): void => {
+    if (state === 'drained') return;
+    event.preventDefault();
+    if (state === 'draining') return;
+    state = 'draining';
+    const quit = (): void => {
+      state = 'drained';
+      app.quit();
+    };
+    service.drain(options).then(quit, quit);
+  };
+  app.on('will-quit', onWillQuit);
+  return () => void app.removeListener('will-quit', onWillQuit);
+}

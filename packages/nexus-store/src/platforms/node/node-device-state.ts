@@ -1,0 +1,117 @@
+import { statfs } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
+import { durationMs, type Duration } from '../../core/model/duration.ts';
+import { UNKNOWN_DEVICE, type DeviceFacts } from '../../core/ports/device-state.ts';
+import type { Runtime } from '../../core/ports/runtime.ts';
+import { ChangePoll } from './change-poll.ts';
+import {
+  powerFromKernel,
+  powerFromSystemInformation,
+  rarely,
+  UNKNOWN_POWER,
+  type PowerFacts,
+  type SystemInformationLike,
+} from './power.ts';
+import type { TellingDeviceState } from './telling-device-state.ts';
+
+export interface NodeDeviceOptions {
+  /**
+   * The package `systeminformation`, for power and battery on macOS and Windows:
+   * `systemInformation: await import('systeminformation')`. Linux tells without it.
+   *
+   * @defaultValue none
+   */
+  readonly systemInformation?: SystemInformationLike;
+  /**
+   * A file or folder on the disk whose free space counts, such as the database.
+   *
+   * @defaultValue none: whether storage is low is unknown
+   */
+  readonly path?: string;
+  /**
+   * How often to look, while somebody listens for changes. Power is asked for at most once a minute where
+   * that starts another process.
+   *
+   * @defaultValue `'10s'`
+   */
+  readonly poll?: Duration;
+}
+
+/** Where the facts come from. Tests pass their own. */
+export interface NodeSources {
+  readonly power: (() => Promise<PowerFacts>) | null;
+  readonly addresses: () => readonly string[];
+  readonly isStorageLow: (() => Promise<boolean>) | null;
+}
+
+const LOW_BYTES = 500_000_000;
+const LOW_SHARE = 0.05;
+
+/**
+ * Power, storage and network of the machine, as far as Node can see them. The network is a hint only:
+ * without any address but the machine's own there is certainly none; an address promises nothing.
+ */
+export class NodeDeviceState implements TellingDeviceState {
+  readonly tells: readonly (keyof DeviceFacts)[];
+  readonly #sources: NodeSources;
+  readonly #poll: ChangePoll;
+
+  constructor(runtime: Runtime, sources: NodeSources, poll: Duration = '10s') {
+    this.#sources = sources;
+    this.tells = [
+      'isConnected',
+      ...(sources.power === null ? [] : (['isCharging', 'isBatteryLow'] as const)),
+      ...(sources.isStorageLow === null ? [] : (['isStorageLow'] as const)),
+    ];
+    this.#poll = new ChangePoll(runtime.timers, durationMs(poll, 'poll'), async () =>
+      JSON.stringify([await this.read(), sources.addresses()]),
+    );
+  }
+
+  async read(): Promise<DeviceFacts> {
+    const { power, addresses, isStorageLow } = this.#sources;
+    return {
+      ...UNKNOWN_DEVICE,
+      ...((await power?.().catch(() => null)) ?? UNKNOWN_POWER),
+      isConnected: addresses().length === 0 ? false : null,
+      isStorageLow: (await isStorageLow?.().catch(() => null)) ?? null,
+    };
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#poll.subscribe(listener);
+  }
+}
+
+export function nodeSources(runtime: Runtime, options: NodeDeviceOptions): NodeSources {
+  const { systemInformation, path } = options;
+  return {
+    power: powerSource(runtime, systemInformation),
+    addresses,
+    isStorageLow: path === undefined ? null : () => isStorageLow(path),
+  };
+}
+
+function powerSource(
+  runtime: Runtime,
+  systemInformation: SystemInformationLike | undefined,
+): NodeSources['power'] {
+  if (systemInformation !== undefined) {
+    return rarely(runtime.clock, () => powerFromSystemInformation(systemInformation));
+  }
+  return process.platform === 'linux' ? () => powerFromKernel() : null;
+}
+
+/** Every address by which others may be reached; those a machine gives itself lead nowhere. */
+function addresses(): readonly string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((entries) => entries ?? [])
+    .filter(({ internal, address }) => !internal && !/^(169\.254\.|fe80:)/i.test(address))
+    .map(({ address }) => address)
+    .toSorted();
+}
+
+async function isStorageLow(path: string): Promise<boolean> {
+  const { bavail, blocks, bsize } = await statfs(path);
+  return bavail * bsize < Math.min(LOW_BYTES, blocks * bsize * LOW_SHARE);
+}
