@@ -1,0 +1,231 @@
+import { NexusStore, type StoreBackend, type SyncEvent, type SyncReport } from 'nexus-store';
+import { httpRemote } from 'nexus-store/http';
+import { NodeSyncService } from 'nexus-store/node';
+import { CliError } from '../cli-error.ts';
+import type { Command, CommandContext } from '../command.ts';
+import { DATABASE_HELP, DATABASE_OPTION, databasePath, openDatabase } from '../database.ts';
+import { counted, formatCount, formatSpan, plain } from '../format.ts';
+import { secret } from '../tokens.ts';
+import { waitingOf } from './status.ts';
+
+export const daemonCommand: Command = {
+  name: 'daemon',
+  summary: 'sync in the background while other programs write',
+  options: {
+    ...DATABASE_OPTION,
+    url: { type: 'string' },
+    'token-file': { type: 'string' },
+    pull: { type: 'string', multiple: true },
+    interval: { type: 'string' },
+    grace: { type: 'string' },
+    timeout: { type: 'string' },
+    concurrency: { type: 'string' },
+  },
+  help: `nexus-store daemon --url URL [options]
+
+Keeps a database in sync until Ctrl-C or SIGTERM: what other programs write to it is noticed and sent by
+itself, what is critical at once. Before it ends it sends what waits. Several daemons may run on one
+database; they share the work. The token is read from $NEXUS_STORE_TOKEN or a file, and is never stored.
+
+${DATABASE_HELP}
+  --url URL            the server (default: $NEXUS_STORE_URL)
+  --token-file FILE    the file with the bearer token (default: $NEXUS_STORE_TOKEN)
+  --pull COLLECTION    fetch what changed in this collection too; may be given several times
+  --interval TIME      sync at least this often, whatever happens (default: 15m)
+  --grace TIME         the longest that sending may hold back the end (default: 5s)
+  --timeout TIME       the longest one request may take (default: 30s)
+  --concurrency N      requests in flight (default: 4)
+
+With --json each line is one JSON document: { at, type, ... }, with the types started, synced, blocked,
+unblocked, stopping and stopped.`,
+
+  async run(context: CommandContext): Promise<null> {
+    const { options, env } = context;
+    const url = options.text('url') ?? (env['NEXUS_STORE_URL'] || undefined);
+    if (url === undefined) {
+      throw new CliError(
+        'usage/missing-argument',
+        'daemon needs --url, for example --url https://api.example.com/sync',
+      );
+    }
+    const grace = options.duration('grace') ?? '5s';
+    const interval = options.duration('interval') ?? '15m';
+    const { path, backend, close } = await openToSync(context, url);
+    const service = new NodeSyncService({ backend, path, drainOnExit: false, grace });
+    try {
+      const report = new DaemonReport(context);
+      report.started(backend, path, url);
+      const stop = report.follow(backend);
+      await service.initialize({
+        minInterval: interval,
+        // Who starts a daemon wants it to work, also on a battery.
+        requiresBatteryNotLow: false,
+      });
+      await aborted(context.signal);
+      report.stopping(backend);
+      await service.drain({ grace });
+      stop();
+      report.stopped(backend);
+    } finally {
+      await service.dispose();
+      await close();
+    }
+    return null;
+  },
+};
+
+async function openToSync(
+  { options, env }: CommandContext,
+  url: string,
+): Promise<Awaited<ReturnType<typeof openDatabase>>> {
+  const token = secret(options.text('token-file'), 'NEXUS_STORE_TOKEN', env);
+  const timeout = options.duration('timeout');
+  const concurrency = options.count('concurrency', 1);
+  const collections = options.list('pull');
+  const database = await openDatabase(databasePath(options, env), {
+    autoSync: true,
+    remote: remoteOf(url, token, collections),
+    ...(timeout === undefined ? {} : { requestTimeout: timeout }),
+    ...(concurrency === undefined ? {} : { concurrency }),
+  });
+  for (const collection of collections) {
+    void new NexusStore({ backend: database.backend, collection });
+  }
+  return database;
+}
+
+function remoteOf(
+  url: string,
+  token: string | undefined,
+  collections: readonly string[],
+): ReturnType<typeof httpRemote> {
+  const isPulling = collections.length > 0;
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  return httpRemote({ url, headers, pull: isPulling, events: isPulling });
+}
+
+/** Nothing else of a daemon keeps its process alive while it has nothing to do. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const keepAlive = setInterval(() => {}, 3_600_000);
+    const end = (): void => {
+      clearInterval(keepAlive);
+      resolve();
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+}
+
+type Block = NonNullable<StoreBackend['status']['current']['blockedBy']>['reason'];
+
+const BLOCKS: Readonly<Record<Block, string>> = {
+  offline: 'the server cannot be reached; it is tried again by itself',
+  unauthorised: 'the server refused the credentials; start again with a valid token',
+  gate: 'the server asked to wait, or fails; it is tried again by itself',
+  paused: 'the app paused its sync; it goes on when the app resumes it',
+  'upgrade-required': 'the server wants a newer version of the app',
+};
+
+/** What a daemon says: one line for each thing that happened. */
+class DaemonReport {
+  readonly #print: CommandContext['print'];
+  #block: Block | null = null;
+  /** Before the first try, what blocks is what blocked somebody before. */
+  #hasTried = false;
+
+  constructor({ print }: CommandContext) {
+    this.#print = print;
+  }
+
+  started(backend: StoreBackend, path: string, url: string): void {
+    const waiting = waitingOf(backend.status.current);
+    const text = `syncing ${plain(path, 200)} with ${plain(url, 200)}; ${waits(waiting)}; stop with Ctrl-C`;
+    this.#line('started', text, { database: path, url, waiting });
+  }
+
+  /** Returns how to stop. */
+  follow(backend: StoreBackend): () => void {
+    const stops = [
+      backend.on((event) => this.#onEvent(backend, event)),
+      backend.status.subscribe(({ blockedBy }) =>
+        this.#onBlock(blockedBy?.reason ?? null, backend),
+      ),
+    ];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  stopping(backend: StoreBackend): void {
+    const waiting = waitingOf(backend.status.current);
+    const what =
+      waiting === 0 ? 'nothing waits' : `sending ${counted(waiting, 'entry', 'entries')}`;
+    this.#line('stopping', `stopping; ${what}`, { waiting });
+  }
+
+  stopped(backend: StoreBackend): void {
+    const waiting = waitingOf(backend.status.current);
+    const safe = waiting === 0 ? 'nothing is left' : `${waits(waiting)}, safe in the queue`;
+    this.#line('stopped', `stopped; ${safe}`, { waiting });
+  }
+
+  #onEvent(backend: StoreBackend, event: SyncEvent): void {
+    if (event.type !== 'sync-finished') return;
+    const { report } = event;
+    const { pushed, pulled, conflicts, dead, stoppedBy } = report;
+    if (!this.#hasTried) {
+      this.#hasTried = true;
+      const { blockedBy } = backend.status.current;
+      if (stoppedBy !== 'drained') this.#onBlock(blockedBy?.reason ?? null, backend);
+    }
+    if (pushed + pulled + conflicts + dead === 0) return;
+    const { dead: deadLetters } = backend.status.current;
+    this.#line('synced', syncedText(report), { ...report, deadLetters });
+  }
+
+  #onBlock(block: Block | null, backend: StoreBackend): void {
+    const before = this.#block;
+    if (block === before || !this.#hasTried) return;
+    this.#block = block;
+    const { nextAttemptAt, blockedBy, lastFailure } = backend.status.current;
+    if (block === null) {
+      this.#line('unblocked', 'the way to the server is free again', {});
+      return;
+    }
+    this.#line('blocked', BLOCKS[block], {
+      reason: block,
+      until: blockedBy?.until ?? null,
+      nextAttemptAt,
+      failure: lastFailure?.code ?? null,
+    });
+  }
+
+  #line(type: string, text: string, facts: Readonly<Record<string, unknown>>): void {
+    const at = Date.now();
+    const time = new Date(at).toTimeString().slice(0, 8);
+    this.#print({ text: `${time}  ${text}`, json: { at, type, ...facts } });
+  }
+}
+
+function waits(count: number): string {
+  if (count === 0) return 'nothing waits';
+  return count === 1 ? '1 entry waits' : `${formatCount(count)} entries wait`;
+}
+
+function syncedText({
+  pushed,
+  pulled,
+  conflicts,
+  dead,
+  remaining,
+  durationMs,
+}: SyncReport): string {
+  const parts = [
+    ...(pushed > 0 ? [`sent ${counted(pushed, 'entry', 'entries')}`] : []),
+    ...(pulled > 0 ? [`fetched ${counted(pulled, 'row')}`] : []),
+    ...(conflicts > 0 ? [`met ${counted(conflicts, 'conflict')}`] : []),
+    ...(dead > 0 ? [`had ${counted(dead, 'entry', 'entries')} refused`] : []),
+  ];
+  return `${parts.join(', ')} in ${formatSpan(durationMs)}; ${waits(remaining)}`;
+}

@@ -1,0 +1,109 @@
+import { once } from 'node:events';
+import { serve, type RunningServer } from '@nexus-store/server';
+import { CliError } from '../cli-error.ts';
+import type { Command, CommandContext } from '../command.ts';
+import { counted, plain } from '../format.ts';
+import type { Options } from '../options.ts';
+import { secret, tokenPairs } from '../tokens.ts';
+
+const DEFAULT_PORT = 8787;
+
+export const serveCommand: Command = {
+  name: 'serve',
+  summary: 'run the reference server',
+  options: {
+    db: { type: 'string' },
+    port: { type: 'string' },
+    host: { type: 'string' },
+    path: { type: 'string' },
+    'tokens-file': { type: 'string' },
+    origin: { type: 'string', multiple: true },
+  },
+  help: `nexus-store serve [options]
+
+Runs the reference server until Ctrl-C. Who may use it stands in $NEXUS_STORE_TOKENS or a file, as pairs
+of a bearer token and the user it belongs to: token=user, one on each line. Each user has data of their
+own. Put a proxy with TLS in front before other machines use it.
+
+  --db FILE            the server's database (default: $NEXUS_STORE_SERVER_DB, else nexus-server.db)
+  --port N             0 takes a free one (default: ${DEFAULT_PORT})
+  --host HOST          the address to listen on (default: 127.0.0.1, this machine only)
+  --path PATH          before the protocol's paths, for example /sync
+  --tokens-file FILE   the file with the tokens (default: $NEXUS_STORE_TOKENS)
+  --origin ORIGIN      a web origin that may use it from a browser; may be given several times`,
+
+  async run({ options, env, signal, print }: CommandContext): Promise<null> {
+    const tokens = secret(options.text('tokens-file'), 'NEXUS_STORE_TOKENS', env);
+    if (tokens === undefined) {
+      throw new CliError(
+        'usage/missing-argument',
+        'serve needs to know who may use it: put token=user into NEXUS_STORE_TOKENS or a --tokens-file',
+      );
+    }
+    const users = tokenPairs(tokens);
+    const database = options.text('db') ?? (env['NEXUS_STORE_SERVER_DB'] || 'nexus-server.db');
+    const server = await start(options, database, users);
+    print({
+      text: `serving ${plain(database, 200)} at ${server.url} for ${counted(new Set(users.values()).size, 'user')}; stop with Ctrl-C`,
+      json: { url: server.url, port: server.port, database },
+    });
+    if (!signal.aborted) await once(signal, 'abort');
+    await server.close();
+    return null;
+  },
+};
+
+async function start(
+  options: Options,
+  database: string,
+  users: ReadonlyMap<string, string>,
+): Promise<RunningServer> {
+  const port = options.count('port', 0) ?? DEFAULT_PORT;
+  if (port > 65_535) throw new CliError('usage/invalid-argument', '--port is at most 65535');
+  const [host, path, origins] = [
+    options.text('host'),
+    options.text('path'),
+    options.list('origin'),
+  ];
+  try {
+    return await serve({
+      database,
+      authenticate: users,
+      port,
+      ...(host === undefined ? {} : { host }),
+      ...(path === undefined ? {} : { path }),
+      ...(origins.length === 0 ? {} : { allowedOrigins: origins.includes('*') ? '*' : origins }),
+      onError: (error) => {
+        if (process.env['NEXUS_STORE_DEBUG']) console.error(error);
+      },
+    });
+  } catch (error) {
+    throw startFailure(error, port, host ?? '127.0.0.1', database);
+  }
+}
+
+function startFailure(error: unknown, port: number, host: string, database: string): unknown {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (code === 'EADDRINUSE') {
+    return new CliError(
+      'cli/port-in-use',
+      `port ${port} is taken by another program; choose one with --port, or --port 0 for a free one`,
+      { cause: error },
+    );
+  }
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new CliError(
+      'usage/invalid-argument',
+      `cannot listen on ${plain(host)} port ${port} (${code}); choose others with --host and --port`,
+      { cause: error },
+    );
+  }
+  if (code === 'ERR_SQLITE_ERROR') {
+    return new CliError(
+      'cli/unreadable',
+      `the server's database ${plain(database, 200)} cannot be opened (${plain(String(message))}); name another with --db`,
+      { cause: error },
+    );
+  }
+  return error;
+}
