@@ -1,1 +1,37 @@
-export {};
+import { keepInCorpus, runCorpus } from './corpus.ts';
+import { simOptions, USAGE, type SimOptions } from './options.ts';
+import { describeFailure } from './report.ts';
+import { runSeeds } from './run-seeds.ts';
+import { serveSeeds } from './worker.ts';
+
+process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
+
+/** True if nothing was found that must not be; with mutants, if each was caught. */
+async function main(args: readonly string[]): Promise<boolean> {
+  const options = simOptions(args);
+  if (options.isWorker) return serveSeeds(options);
+  if (options.help) {
+    console.log(USAGE);
+    return true;
+  }
+  const isCorpusClean = !options.corpus || (await runCorpus(options));
+  if (options.mutants !== undefined) {
+    const { runMutants } = await import('./mutants/run-mutants.ts');
+    return (await runMutants(options.mutants)) && isCorpusClean;
+  }
+  if (options.seed !== undefined && options.seeds === undefined)
+    return replay(options, options.seed);
+  if (options.seeds === undefined && options.corpus) return isCorpusClean;
+  return (await runSeeds(options)) && isCorpusClean;
+}
+
+async function replay(options: SimOptions, seed: number): Promise<boolean> {
+  const failure = await describeFailure(seed, options, { isLong: true });
+  if (failure === undefined) {
+    console.log(`seed ${seed}: clean`);
+    return true;
+  }
+  console.log(failure.text);
+  if (options.keep !== undefined) await keepInCorpus(failure.plan, failure.rule, options.keep);
+  return false;
+}

@@ -1,0 +1,25 @@
+import type { EntryId } from 'nexus-store';
+import type { World } from '../world/world.ts';
+
+/** While the call is under way, entries may leave the queue for it. */
+export async function wishing<R>(
+  world: World,
+  wish: 'remove' | 'vanish' | 'erase' | undefined,
+  work: () => Promise<R>,
+): Promise<R> {
+  if (wish === undefined) return work();
+  const change = (by: number): void =>
+    void world.wishes.set(wish, (world.wishes.get(wish) ?? 0) + by);
+  change(1);
+  try {
+    return await work();
+  } finally {
+    change(-1);
+  }
+}
+
+/** One of the entries that ever were, mostly a late one. */
+export function pick(world: World, where: number): EntryId {
+  const lives = [...world.history.lives.keys()].slice(-30);
+  return `e${lives[Math.floor(where * lives.length)] ?? 1}`;
+}

@@ -1,0 +1,106 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { generatePlan } from '../plan/generate.ts';
+import { runPlan } from '../run.ts';
+import { ask, type Order, type SeedFailure } from '../worker.ts';
+import { MUTANTS, type Mutant } from './mutants.ts';
+import { plant } from './plant.ts';
+
+/** Every bug is to be found within so many seeds. */
+const MAX_SEEDS = 500;
+/** A sample begins with the seed that caught the mutant last time, and has some more if plans changed. */
+const MAX_SAMPLE_SEEDS = 60;
+const BATCH = 10;
+const OPS = 300;
+const AT_ONCE = 2;
+const FILE = join(import.meta.dirname, '..', '..', 'caught.json');
+
+interface Catch {
+  readonly seed: number;
+  readonly rule: string;
+  /** How many seeds it took. */
+  readonly tries: number;
+}
+
+/**
+ * Plants bugs, one at a time, and lets the simulator look for them.
+ *
+ * @param which `all`, `sample` (each with the seed that is known to catch it), or the name of one
+ * @returns true if each was caught
+ */
+export async function runMutants(which: string): Promise<boolean> {
+  const known = JSON.parse(await readFile(FILE, 'utf8')) as Record<string, Catch>;
+  const isSample = which === 'sample';
+  const wanted = MUTANTS.filter(({ name }) => which === 'all' || isSample || name === which);
+  const caught: Record<string, Catch> = {};
+  const queue = [...wanted];
+  const startedAt = performance.now();
+  const work = async (): Promise<void> => {
+    for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+      const { name } = mutant;
+      const first = isSample ? known[name]?.seed : undefined;
+      const found = await hunt(mutant, first, isSample ? MAX_SAMPLE_SEEDS : MAX_SEEDS);
+      if (found !== undefined) caught[name] = found;
+      console.log(found === undefined ? `MISSED  ${name}` : `caught  ${name}: ${describe(found)}`);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  const count = Object.keys(caught).length;
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+  console.log(`${count} of ${wanted.length} mutants caught, ${seconds} s`);
+  if (which === 'all') await writeFile(FILE, `${JSON.stringify(caught, null, 2)}\n`);
+  return wanted.length > 0 && count === wanted.length;
+}
+
+function describe({ seed, rule, tries }: Catch): string {
+  return `"${rule}" with seed ${seed} (${tries} seeds)`;
+}
+
+async function hunt(
+  mutant: Mutant,
+  first: number | undefined,
+  maxSeeds: number,
+): Promise<Catch | undefined> {
+  const folder = await plant(mutant);
+  const worker = startWorker(folder);
+  try {
+    if (first !== undefined) {
+      const found = await tryRange(worker, first, first + 1);
+      if (found !== undefined) return { ...found, tries: 1 };
+    }
+    for (let from = 1; from <= maxSeeds; from += BATCH) {
+      const found = await tryRange(worker, from, Math.min(from + BATCH, maxSeeds + 1));
+      if (found !== undefined) return { ...found, tries: found.seed };
+    }
+    return undefined;
+  } finally {
+    worker.kill();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function tryRange(
+  worker: ChildProcess,
+  from: number,
+  to: number,
+): Promise<{ seed: number; rule: string } | undefined> {
+  const order: Order = { kind: 'run', from, to };
+  const reply = await ask(worker, order);
+  if (reply.kind !== 'ran') return undefined;
+  for (const failure of reply.failures) if (await isMutantsFault(failure)) return failure;
+  return undefined;
+}
+
+/** A seed that fails without the bug as well says nothing. */
+async function isMutantsFault({ seed }: SeedFailure): Promise<boolean> {
+  const { violation } = await runPlan(generatePlan(seed, OPS));
+  return violation === undefined;
+}
+
+function startWorker(folder: string): ChildProcess {
+  return fork(join(folder, 'simulator', 'src', 'main.ts'), ['--worker', '--ops', String(OPS)], {
+    execArgv: ['--conditions=nexus-source'],
+    cwd: folder,
+  });
+}

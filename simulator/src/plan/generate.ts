@@ -1,0 +1,275 @@
+import { createSeededRandom, type SeededRandom } from 'nexus-store/testing';
+import { PRIORITIES } from 'nexus-store';
+import {
+  COLLECTION_NAMES,
+  type CollectionName,
+  type Operation,
+  type Plan,
+  type PlannedWrite,
+  type Step,
+  type WeatherKind,
+  type WorldSettings,
+} from './operations.ts';
+
+const WEATHER: readonly WeatherKind[] = [
+  'offline',
+  'offline',
+  'lossy',
+  'lossy',
+  'slow',
+  'portal',
+  'throttled',
+  'throttled',
+  'broken',
+  'failing',
+  'unauthorised',
+  'forbidden',
+  'outdated',
+  'too-large',
+  'doubled',
+];
+
+/** What a plan does, and how often in relation to the others. */
+type Weights = readonly (readonly [weight: number, make: (draw: Draw) => Operation])[];
+
+const WEIGHTS: Weights = [
+  [60, (draw) => ({ do: 'write', slot: draw.slot(), write: draw.write() })],
+  [3, (draw) => ({ do: 'save-all', slot: draw.slot(), writes: draw.writes('save') })],
+  [8, (draw) => draw.transaction()],
+  [5, (draw) => ({ do: 'cancel', slot: draw.slot(), pick: draw.random.float() })],
+  [3, (draw) => ({ do: 'retry', slot: draw.slot(), pick: draw.random.float() })],
+  [2, (draw) => ({ do: 'discard', slot: draw.slot(), pick: draw.random.float() })],
+  [1, (draw) => ({ do: 'retry-all', slot: draw.slot() })],
+  [
+    3,
+    (draw) => ({
+      do: 'reprioritise',
+      slot: draw.slot(),
+      pick: draw.random.float(),
+      priority: draw.random.pick(PRIORITIES),
+    }),
+  ],
+  [
+    2,
+    (draw) => ({
+      do: 'resolve',
+      slot: draw.slot(),
+      pick: draw.random.float(),
+      use: draw.random.pick(['local', 'remote', 'merged'] as const),
+      token: draw.token(),
+    }),
+  ],
+  [1, (draw) => ({ do: 'pause', slot: draw.slot() })],
+  [2, (draw) => ({ do: 'resume', slot: draw.slot() })],
+  [2, (draw) => ({ do: draw.random.pick(['wake', 'refresh'] as const), slot: draw.slot() })],
+  [9, (draw) => draw.sync()],
+  [
+    2,
+    (draw) => ({ do: 'sign-in', slot: draw.slot(), principal: draw.random.pick(['ada', 'bob']) }),
+  ],
+  [
+    1,
+    (draw) => ({
+      do: 'sign-out',
+      slot: draw.slot(),
+      pending: draw.random.pick(['keep', 'keep', 'flush', 'discard'] as const),
+    }),
+  ],
+  [5, (draw) => draw.read()],
+  [4, (draw) => ({ do: 'open', slot: draw.slot() })],
+  [1, (draw) => ({ do: 'close', slot: draw.slot() })],
+  [2, (draw) => ({ do: 'kill', slot: draw.slot() })],
+  [0.5, (draw) => ({ do: 'power-loss', lost: draw.random.integer(6) })],
+  [
+    2,
+    (draw) => ({
+      do: 'freeze',
+      slot: draw.slot(),
+      ms: Math.floor(draw.random.exponential(30_000)),
+    }),
+  ],
+  [
+    5,
+    (draw) => ({
+      do: 'storage-fault',
+      slot: draw.slot(),
+      fault: draw.random.pick(['fail-write', 'fail-commit', 'fail-read', 'kill', 'kill'] as const),
+      nth: 1 + draw.random.integer(draw.random.pick([4, 20, 60])),
+    }),
+  ],
+  [2.5, (draw) => ({ do: 'kill-on-network', slot: draw.slot(), nth: 1 + draw.random.integer(5) })],
+  [0.5, (draw) => ({ do: 'disk-full', ms: Math.floor(draw.random.exponential(5_000)) })],
+  [1, (draw) => ({ do: 'clock-step', ms: draw.clockStep() })],
+  [7, (draw) => draw.weather()],
+  [1, () => ({ do: 'expire-tokens' })],
+  [0.7, () => ({ do: 'expire-cursors' })],
+  [8, (draw) => draw.remoteEdit()],
+];
+
+const TOTAL_WEIGHT = WEIGHTS.reduce((sum, [weight]) => sum + weight, 0);
+
+/** The plan of a seed: the same seed gives the same plan. */
+export function generatePlan(seed: number, count: number): Plan {
+  const draw = new Draw(createSeededRandom(seed, 'plan'));
+  const settings = draw.settings();
+  const steps: Step[] = [];
+  while (steps.length < count) steps.push({ ...draw.operation(), gapMs: draw.gapMs() });
+  return { seed, settings, steps };
+}
+
+class Draw {
+  readonly random: SeededRandom;
+  readonly #tempo: number;
+  readonly #ids: readonly string[];
+  readonly #secondSlot: number;
+  #tokens = 0;
+
+  constructor(random: SeededRandom) {
+    this.random = random;
+    // Some plans rush, some are slow; some work on few entities, some on many.
+    this.#tempo = random.pick([0.2, 1, 1, 4]);
+    this.#ids = Array.from({ length: random.pick([2, 4, 8]) }, (_, index) => `x${index + 1}`);
+    this.#secondSlot = random.pick([0, 0.2, 0.4]);
+  }
+
+  settings(): WorldSettings {
+    const { random } = this;
+    const requestTimeoutMs = random.pick([2_500, 8_000, 20_000]);
+    return {
+      driftPpm: random.pick([0, 0, 200, -5_000, 20_000]),
+      storageDelay: random.pick([0, 0.05, 0.2]),
+      concurrency: random.pick([1, 2, 4, 4]),
+      batchSize: random.pick([1, 3, 10, 50]),
+      maxAttempts: random.pick([2, 4, 10]),
+      maxEntries: random.pick([20, 100_000, 100_000, 100_000]),
+      requestTimeoutMs,
+      leaseMs: requestTimeoutMs + random.pick([1_500, 10_000]),
+      autoSync: random.chance(0.85),
+      isRelaxed: random.chance(0.1),
+    };
+  }
+
+  operation(): Operation {
+    let left = this.random.float() * TOTAL_WEIGHT;
+    for (const [weight, make] of WEIGHTS) {
+      left -= weight;
+      if (left < 0) return make(this);
+    }
+    return { do: 'wake', slot: 0 };
+  }
+
+  gapMs(): number {
+    const { random } = this;
+    const kind = random.float();
+    if (kind < 0.35) return 0;
+    if (kind < 0.6) return Math.floor(random.exponential(30));
+    if (kind < 0.95) return Math.floor(random.exponential(1_500 * this.#tempo));
+    if (kind < 0.995) return Math.floor(random.exponential(60_000 * this.#tempo));
+    return Math.floor(random.exponential(3_600_000));
+  }
+
+  token(): number {
+    this.#tokens += 1;
+    return this.#tokens;
+  }
+
+  slot(): number {
+    return this.random.chance(this.#secondSlot) ? 1 : 0;
+  }
+
+  collection(): CollectionName {
+    return this.random.pick(COLLECTION_NAMES);
+  }
+
+  write(forced?: PlannedWrite['kind']): PlannedWrite {
+    const { random } = this;
+    const kind =
+      forced ??
+      random.pick([
+        'save',
+        'save',
+        'save',
+        'patch',
+        'patch',
+        'patch',
+        'delete',
+        'command',
+      ] as const);
+    return {
+      kind,
+      collection: this.collection(),
+      id: random.pick(this.#ids),
+      token: this.token(),
+      ...(random.chance(0.04) ? { isBad: true as const } : {}),
+      ...(random.chance(0.5) ? { priority: random.pick(PRIORITIES) } : {}),
+      ...(random.chance(0.05) ? { ttlMs: Math.floor(random.exponential(20_000)) + 1 } : {}),
+      ...(random.chance(0.1) ? { after: random.float() } : {}),
+    };
+  }
+
+  writes(forced?: PlannedWrite['kind']): readonly PlannedWrite[] {
+    return Array.from({ length: 2 + this.random.integer(3) }, () => this.write(forced));
+  }
+
+  transaction(): Operation {
+    const writes = this.writes();
+    return {
+      do: 'transaction',
+      slot: this.slot(),
+      writes,
+      undone: this.random.chance(0.25) ? 1 + this.random.integer(writes.length - 1) : 0,
+      throws: this.random.chance(0.05),
+    };
+  }
+
+  sync(): Operation {
+    const { random } = this;
+    const limit = random.integer(6);
+    return {
+      do: 'sync',
+      slot: this.slot(),
+      ...(limit === 0 ? { budgetMs: Math.floor(random.exponential(8_000)) + 1 } : {}),
+      ...(limit === 1 ? { deadlineMs: Math.floor(random.exponential(15_000)) + 1 } : {}),
+      ...(limit === 2 ? { abortMs: Math.floor(random.exponential(400)) } : {}),
+    };
+  }
+
+  read(): Operation {
+    const how = this.random.pick([
+      'get',
+      'all',
+      'network-first',
+      'network-only',
+      'watch',
+      'pending',
+      'export',
+    ] as const);
+    const id = this.random.pick(this.#ids);
+    return { do: 'read', slot: this.slot(), collection: this.collection(), id, how };
+  }
+
+  clockStep(): number {
+    const { random } = this;
+    const size = random.pick([1_000, 60_000, 3_600_000, 90_000_000]);
+    return Math.floor(random.between(-size, size));
+  }
+
+  weather(): Operation {
+    const { random } = this;
+    const kind = random.pick(WEATHER);
+    const ms = Math.floor(random.exponential(random.pick([500, 5_000, 60_000]))) + 50;
+    return { do: 'weather', kind, ms, strength: random.pick([0.3, 0.7, 1]) };
+  }
+
+  remoteEdit(): Operation {
+    const { random } = this;
+    return {
+      do: 'remote-edit',
+      principal: random.pick([null, null, 'ada', 'bob'] as const),
+      collection: this.collection(),
+      id: random.pick(this.#ids),
+      kind: random.chance(0.75) ? 'put' : 'delete',
+      token: this.token(),
+    };
+  }
+}

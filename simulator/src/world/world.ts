@@ -1,0 +1,219 @@
+import { createSeededRandom, createVirtualRuntime, type VirtualRuntime } from 'nexus-store/testing';
+import { checkClaims, leasedPositions } from '../checkers/claims.ts';
+import { checkDepartures } from '../checkers/departures.ts';
+import { History } from '../checkers/history.ts';
+import { NaiveQueue } from '../checkers/naive-queue.ts';
+import { checkRecords, name } from '../checkers/records-agree.ts';
+import type { Scene, Violation } from '../checkers/scene.ts';
+import { TrafficRules } from '../checkers/traffic.ts';
+import type { Plan } from '../plan/operations.ts';
+import type { Trace } from '../trace.ts';
+import {
+  AppContext,
+  type ContextParts,
+  type ContextWitness,
+  type SyncEvent,
+} from './app-context.ts';
+import { Disk, type Commit } from './disk.ts';
+import type { LeaseOnDisk } from './records.ts';
+import { Network, type Flight, type NetworkWitness } from './network.ts';
+import { ModelServer, type Answer, type Applied, type ServerWitness } from './server.ts';
+
+/** Everything that a plan runs in, and everyone who watches it. */
+export class World implements ServerWitness, NetworkWitness, ContextWitness, Scene {
+  readonly plan: Plan;
+  readonly runtime: VirtualRuntime;
+  readonly disk = new Disk();
+  readonly server: ModelServer;
+  readonly network: Network;
+  readonly history = new History();
+  readonly traffic: TrafficRules;
+  readonly contexts: (AppContext | undefined)[] = [undefined, undefined];
+  violation: Violation | undefined;
+  step = 0;
+  /** The wall clock jumped: waits counted by it end early or late. */
+  wasClockMoved = false;
+  /** When the last frozen context goes on, on the monotonic clock. */
+  frozenUntil = -Infinity;
+  #contextNumber = 0;
+  #queue: NaiveQueue;
+  readonly #parts: ContextParts;
+  /** What contexts are doing that lets entries leave the queue. */
+  readonly wishes = new Map<'remove' | 'vanish' | 'erase', number>();
+
+  readonly #ignored: readonly string[];
+  readonly #trace: Trace;
+
+  /** @param ignored rules that are known to be broken */
+  constructor(plan: Plan, trace: Trace, ignored: readonly string[]) {
+    this.plan = plan;
+    this.#trace = trace;
+    this.#ignored = ignored;
+    this.runtime = createVirtualRuntime(plan.seed, { driftPpm: plan.settings.driftPpm });
+    this.server = new ModelServer(this);
+    this.traffic = new TrafficRules(this);
+    const random = createSeededRandom(plan.seed, 'network');
+    this.network = new Network(this.runtime, this.server, random, this);
+    this.#queue = new NaiveQueue(this.disk, this.history);
+    this.#parts = {
+      runtime: this.runtime,
+      disk: this.disk,
+      network: this.network,
+      random: createSeededRandom(plan.seed, 'storage'),
+      settings: plan.settings,
+      witness: this,
+    };
+  }
+
+  get queue(): NaiveQueue {
+    return this.#queue;
+  }
+
+  /** The first violation counts: what follows it may only be its consequence. */
+  readonly fail = (rule: string, message: string): void => {
+    this.trace(`VIOLATION ${rule}: ${message}`);
+    if (this.#ignored.includes(rule)) return;
+    this.violation ??= { rule, message, step: this.step };
+  };
+
+  trace(line: string): void {
+    this.#trace.add(`${String(this.runtime.clock.elapsed()).padStart(9)} ${line}`);
+  }
+
+  get alive(): readonly AppContext[] {
+    return this.contexts.filter((context) => context?.isAlive === true) as AppContext[];
+  }
+
+  // ---- contexts ----------------------------------------------------------------------------------
+
+  open(slot: number): AppContext {
+    const context = new AppContext(slot, this.#contextNumber++, this.#parts);
+    this.contexts[slot] = context;
+    this.trace(`${context.name} opens`);
+    return context;
+  }
+
+  /** Takes the last commits back. Nobody may be alive. */
+  async losePower(lost: number): Promise<void> {
+    await this.disk.lose(this.plan.settings.isRelaxed ? lost : 0);
+    const next = Math.max(0, ...[...this.disk.entries.values()].map(({ seq }) => seq)) + 1;
+    if (this.plan.settings.isRelaxed && lost > 0) {
+      this.history.forgetFrom(next);
+      this.traffic.forgetFrom(next);
+    }
+    for (const entry of this.disk.entries.values()) this.history.record(entry, this.disk.commits);
+    this.#queue = new NaiveQueue(this.disk, this.history);
+  }
+
+  /** Called from inside the product, which must not meet the errors of a check. */
+  onCommit(context: AppContext, commit: Commit): void {
+    try {
+      this.#checkCommit(context, commit);
+    } catch (error) {
+      this.fail('simulator', error instanceof Error ? (error.stack ?? '') : String(error));
+    }
+  }
+
+  #checkCommit(context: AppContext, commit: Commit): void {
+    for (const other of this.alive) if (other !== context) other.isBehind = true;
+    const before = this.#queue;
+    const leasedBefore = leasedPositions(leasesBefore(this.disk, commit));
+    this.#traceCommit(context, commit);
+    checkDepartures(this, commit, {
+      context: context.name,
+      mayRemove: this.#wants('remove'),
+      mayVanish: this.#wants('vanish'),
+      mayErase: this.#wants('erase'),
+    });
+    this.#queue = new NaiveQueue(this.disk, this.history);
+    checkRecords(this, this.#queue, commit);
+    checkClaims(this, before, this.#queue, leasedBefore, commit);
+    if (commit.meta.some(({ after }) => after?.name === 'gate:remote')) {
+      this.traffic.onGateWritten(context);
+    }
+  }
+
+  #wants(wish: 'remove' | 'vanish' | 'erase'): boolean {
+    return (this.wishes.get(wish) ?? 0) > 0;
+  }
+
+  #traceCommit(context: AppContext, commit: Commit): void {
+    const entries = commit.entries.map(({ before, after }) => {
+      if (after === undefined) return `-${before === undefined ? '' : before.seq}`;
+      const marks = [after.state, after.ambiguous === 1 ? 'ambiguous' : null].filter(Boolean);
+      return `${before === undefined ? '+' : '~'}${name(after)}${marks.map((mark) => ` ${mark}`).join('')}`;
+    });
+    const leases = commit.leases.map(({ before, after }) =>
+      after === undefined ? `-lease ${before?.fence}` : `lease ${after.fence} ${after.positions}`,
+    );
+    this.trace(`${context.name} commits ${[...entries, ...leases].join('; ')}`);
+  }
+
+  onEvent(context: AppContext, event: SyncEvent): void {
+    if (!context.isAlive) return;
+    if (event.type === 'entry-vanished' || event.type === 'entry-cancelled')
+      this.history.vanished.add(event.entryId);
+    const { type, ...facts } = event;
+    this.trace(`${context.name} ${type} ${JSON.stringify(facts)}`);
+  }
+
+  onFault(context: AppContext, fault: string): void {
+    this.traffic.forgetPromises();
+    this.trace(`${context.name} storage fault: ${fault}`);
+  }
+
+  onLog(context: AppContext, level: string, message: string, fields: unknown): void {
+    const text = `${message} ${JSON.stringify(fields)}`;
+    this.trace(`${context.name} log ${level}: ${text}`);
+    if (message === 'sync failed') context.isRunning = false;
+    if (/invariant broken|TypeError|RangeError|ReferenceError/.test(text))
+      this.fail('error-logged', text);
+  }
+
+  onDeath(context: AppContext, why: string): void {
+    this.trace(`${context.name} dies: ${why}`);
+    this.traffic.onDeath(context);
+    if (this.contexts[context.slot] === context) this.contexts[context.slot] = undefined;
+  }
+
+  // ---- network and server ------------------------------------------------------------------------
+
+  onSend(flight: Flight): void {
+    this.traffic.onSend(flight.context as AppContext, flight);
+  }
+
+  onAnswer(flight: Flight, answer: Answer): void {
+    this.traffic.onAnswer(flight.context as AppContext, flight, answer);
+  }
+
+  onEnd(flight: Flight): void {
+    this.traffic.onEnd(flight);
+  }
+
+  onApplied(applied: Applied): void {
+    const { operation, version } = applied;
+    this.trace(
+      `server applies ${operation.id} ${operation.idempotencyKey.slice(-6)} -> ${version}`,
+    );
+    this.traffic.onApplied(applied);
+  }
+
+  onRefused(
+    _principal: string,
+    operation: { id: string; idempotencyKey: string },
+    status: 'conflict' | 'rejected',
+  ): void {
+    this.trace(`server: ${status} for ${operation.id}`);
+    if (status === 'conflict') this.history.conflicted.add(operation.idempotencyKey);
+    else this.history.rejected.add(operation.idempotencyKey);
+  }
+}
+
+function leasesBefore(disk: Disk, commit: Commit): Iterable<LeaseOnDisk> {
+  const leases = new Map(disk.leases);
+  for (const { before, after } of commit.leases) {
+    if (before !== undefined) leases.set(String(before.fence), before);
+    else if (after !== undefined) leases.delete(String(after.fence));
+  }
+  return leases.values();
+}
