@@ -21,28 +21,34 @@ interface StoredState {
 }
 
 /** Entries that are neither dead nor in conflict, by their collection; none of it is zero. */
-type CollectionCounts = { readonly [collection: string]: number };
+export type CollectionCounts = { readonly [collection: string]: number };
 
 /** A point to come back to. */
 export interface StateMark {
   readonly nextSeq: number;
   readonly nextFence: number;
   readonly undoLength: number;
+  readonly undoCountsLength: number;
 }
 
 interface Undo {
   readonly partition: number;
   readonly counters: Counters;
-  readonly collections: CollectionCounts;
 }
 
-const NO_COLLECTIONS: CollectionCounts = Object.freeze({});
+interface UndoCount {
+  readonly counts: Map<string, number>;
+  readonly collection: string;
+  readonly count: number;
+}
 
 /** The next numbers and the counters of all partitions, as one transaction changes them. */
 export class QueueState {
   readonly #counters = new Map<number, Counters>();
-  readonly #collections = new Map<number, CollectionCounts>();
+  /** By partition, then by collection. */
+  readonly #collections = new Map<number, Map<string, number>>();
   readonly #undo: Undo[] = [];
+  readonly #undoCounts: UndoCount[] = [];
   #nextSeq = 1;
   #nextFence = 1;
   #isChanged = false;
@@ -56,7 +62,7 @@ export class QueueState {
       this.#counters.set(Number(partition), value);
     }
     for (const [partition, value] of Object.entries(collections)) {
-      this.#collections.set(Number(partition), value);
+      this.#collections.set(Number(partition), new Map(Object.entries(value)));
     }
   }
 
@@ -84,29 +90,39 @@ export class QueueState {
   }
 
   setCounters(partition: number, counters: Counters): void {
-    const collections = this.collections(partition);
-    this.#undo.push({ partition, counters: this.counters(partition), collections });
+    this.#undo.push({ partition, counters: this.counters(partition) });
     this.#counters.set(partition, counters);
     this.#isChanged = true;
   }
 
   /** How many entries of each collection are neither dead nor in conflict. */
   collections(partition: number): CollectionCounts {
-    return this.#collections.get(partition) ?? NO_COLLECTIONS;
+    return Object.fromEntries(this.#countsOf(partition));
   }
 
-  /** Call after the change of counters that it belongs to: they are undone together. */
   countCollection(partition: number, collection: string, sign: 1 | -1): void {
-    const before = this.collections(partition);
-    const count = (Object.hasOwn(before, collection) ? (before[collection] ?? 0) : 0) + sign;
-    const pairs = Object.entries(before).filter(([name]) => name !== collection);
-    if (count > 0) pairs.push([collection, count]);
-    // From pairs: a collection may be called __proto__.
-    this.#collections.set(partition, Object.fromEntries(pairs));
+    const counts = this.#countsOf(partition);
+    this.#setCount(counts, collection, (counts.get(collection) ?? 0) + sign);
   }
 
   forgetCollections(partition: number): void {
-    this.#collections.delete(partition);
+    const counts = this.#countsOf(partition);
+    for (const collection of [...counts.keys()]) this.#setCount(counts, collection, 0);
+  }
+
+  #countsOf(partition: number): Map<string, number> {
+    let counts = this.#collections.get(partition);
+    if (counts === undefined) {
+      counts = new Map();
+      this.#collections.set(partition, counts);
+    }
+    return counts;
+  }
+
+  #setCount(counts: Map<string, number>, collection: string, count: number): void {
+    this.#undoCounts.push({ counts, collection, count: counts.get(collection) ?? 0 });
+    this.#isChanged = true;
+    storeCount(counts, collection, count);
   }
 
   countEntry(partition: number, rank: PriorityRank, bytes: number, sign: 1 | -1): void {
@@ -125,15 +141,22 @@ export class QueueState {
   }
 
   mark(): StateMark {
-    const { nextSeq } = this;
-    return { nextSeq, nextFence: this.#nextFence, undoLength: this.#undo.length };
+    return {
+      nextSeq: this.#nextSeq,
+      nextFence: this.#nextFence,
+      undoLength: this.#undo.length,
+      undoCountsLength: this.#undoCounts.length,
+    };
   }
 
   rollbackTo(mark: StateMark): void {
     while (this.#undo.length > mark.undoLength) {
-      const { partition, counters, collections } = this.#undo.pop() as Undo;
+      const { partition, counters } = this.#undo.pop() as Undo;
       this.#counters.set(partition, counters);
-      this.#collections.set(partition, collections);
+    }
+    while (this.#undoCounts.length > mark.undoCountsLength) {
+      const { counts, collection, count } = this.#undoCounts.pop() as UndoCount;
+      storeCount(counts, collection, count);
     }
     this.#nextSeq = mark.nextSeq;
     this.#nextFence = mark.nextFence;
@@ -141,9 +164,17 @@ export class QueueState {
 
   /** The text to store. */
   toText(): string {
-    const { nextSeq } = this;
+    const collections: Record<string, CollectionCounts> = {};
+    for (const [partition, counts] of this.#collections) {
+      if (counts.size > 0) collections[partition] = Object.fromEntries(counts);
+    }
     const counters = Object.fromEntries(this.#counters);
-    const collections = Object.fromEntries(this.#collections);
+    const { nextSeq } = this;
     return JSON.stringify({ nextSeq, nextFence: this.#nextFence, counters, collections });
   }
+}
+
+function storeCount(counts: Map<string, number>, collection: string, count: number): void {
+  if (count > 0) counts.set(collection, count);
+  else counts.delete(collection);
 }
