@@ -59,6 +59,11 @@ export class StatusKeeper {
     return this.#rest;
   }
 
+  /** A timer is set that looks at the queue again. */
+  get isRefreshDue(): boolean {
+    return this.#cancelRefresh !== undefined;
+  }
+
   /** How many entries of one collection wait to be sent. */
   pendingCountOf(collection: string): Live<number> {
     let live = this.#ofCollections.get(collection);

@@ -153,7 +153,7 @@ export class Delivery {
   async #settle(
     settlements: Map<number, Settlement>,
     lesson: GateLesson,
-    refunds: readonly number[],
+    refunds: Verdict['refunds'],
     decided: ReadonlyMap<number, Decided> = new Map(),
   ): Promise<void> {
     const { context, gates, totals } = this.#setting;

@@ -23,7 +23,13 @@ export interface Verdict {
   /** The server did its work on at least one entry. */
   works: boolean;
   /** Entries whose earlier punishment was the endpoint's fault: they get their attempt back. */
-  refunds: readonly number[];
+  refunds: readonly Refund[];
+}
+
+export interface Refund {
+  readonly seq: number;
+  /** Its time to live as it was before it was punished. */
+  readonly expiresAt: number | null;
 }
 
 /** So many lanes refused in a row, and nothing accepted between: the fault is the server's. */
@@ -31,7 +37,7 @@ const STREAK = 3;
 
 interface Streak {
   readonly units: Set<string>;
-  readonly seqs: number[];
+  readonly refunds: Refund[];
 }
 
 /**
@@ -41,8 +47,8 @@ interface Streak {
 export class OutcomePolicy {
   readonly #options: EngineOptions;
   readonly #random: () => number;
-  readonly #failed: Streak = { units: new Set(), seqs: [] };
-  readonly #forbidden: Streak = { units: new Set(), seqs: [] };
+  readonly #failed: Streak = { units: new Set(), refunds: [] };
+  readonly #forbidden: Streak = { units: new Set(), refunds: [] };
   #cap: number;
   #limit: number;
 
@@ -89,7 +95,7 @@ export class OutcomePolicy {
   #forgetStreaks(): void {
     for (const streak of [this.#failed, this.#forbidden]) {
       streak.units.clear();
-      streak.seqs.length = 0;
+      streak.refunds.length = 0;
     }
   }
 
@@ -186,12 +192,12 @@ export class OutcomePolicy {
   #count(streak: Streak, entry: EntryRecord, failure: SyncFailure, verdict: Verdict): void {
     if (verdict.works) return;
     streak.units.add(unitOf(entry));
-    streak.seqs.push(entry.seq);
+    streak.refunds.push({ seq: entry.seq, expiresAt: entry.expiresAt });
     if (streak.units.size < STREAK) return;
     verdict.endpoint ??= endpointFailure(failure);
-    verdict.refunds = [...verdict.refunds, ...streak.seqs];
+    verdict.refunds = [...verdict.refunds, ...streak.refunds];
     streak.units.clear();
-    streak.seqs.length = 0;
+    streak.refunds.length = 0;
   }
 }
 

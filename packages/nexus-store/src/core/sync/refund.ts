@@ -1,6 +1,7 @@
 import { retryEntry } from '../queue/control.ts';
 import { findEntry, place } from '../queue/lanes.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
+import type { Refund } from './outcome-policy.ts';
 import type { SyncContext } from './sync-context.ts';
 
 /**
@@ -12,11 +13,11 @@ export async function refundEntries(
   context: SyncContext,
   uow: UnitOfWork,
   partition: number,
-  seqs: readonly number[],
+  refunds: readonly Refund[],
 ): Promise<number> {
   const { runtime, limits, rulesOf } = context;
   let revived = 0;
-  for (const seq of seqs) {
+  for (const { seq, expiresAt } of refunds) {
     const entry = await findEntry(uow, partition, seq);
     if (entry === undefined || entry.state === 'conflict') continue;
     const attempts = Math.max(0, entry.attempts - 1);
@@ -25,7 +26,7 @@ export async function refundEntries(
       await retryEntry(uow, partition, seq, () => runtime.ids.uuid(), limits, rulesOf);
       const again = await findEntry(uow, partition, seq);
       // Unlike someone who retries on purpose, a refund changes nothing else.
-      if (again !== undefined) uow.putEntry({ ...again, attempts, expiresAt: entry.expiresAt });
+      if (again !== undefined) uow.putEntry({ ...again, attempts, expiresAt });
       continue;
     }
     const refunded = { ...entry, attempts, notBefore: null };
