@@ -7,6 +7,7 @@ import { DEFAULT_LIMITS, enqueueMutation } from '../core/queue/enqueue.ts';
 import type { Enqueued, NewMutation, QueueLimits } from '../core/queue/enqueue.ts';
 import { findEntry } from '../core/queue/lookup.ts';
 import { openStorage } from '../core/queue/open-storage.ts';
+import type { CollectionCounts } from '../core/queue/queue-state.ts';
 import { entryBytes, type EntryRecord, type RowRecord } from '../core/queue/records.ts';
 import { settleClaim, type Settlement } from '../core/queue/settle.ts';
 import type { Counters, UnitOfWork } from '../core/queue/unit-of-work.ts';
@@ -136,6 +137,13 @@ export class QueueFixture {
     return this.writer.read(async (uow) => {
       await uow.loadState();
       return uow.counters(0);
+    });
+  }
+
+  collections(): Promise<CollectionCounts> {
+    return this.writer.read(async (uow) => {
+      await uow.loadState();
+      return uow.state.collections(0);
     });
   }
 

@@ -20,6 +20,8 @@ export async function compare(run: Run): Promise<void> {
   const seen = entries.map((entry) => seenOf(entry, leased)).toSorted((a, b) => a.seq - b.seq);
   expect(seen).toEqual(model.entries.map(expectedOf));
   expect(await fixture.counters()).toEqual(countedAnew(entries));
+  const pending = entries.filter(({ state }) => state === null).length;
+  expect(await fixture.collections()).toEqual(pending === 0 ? {} : { notes: pending });
   comparePositions(run, bySeq);
   for (const lane of ['lane-0', 'lane-1', 'lane-2']) await compareRow(run, lane, bySeq);
 }
