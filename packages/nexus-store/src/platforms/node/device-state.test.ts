@@ -99,8 +99,9 @@ describe('the device state of Node', () => {
     const before = await device.read();
     addresses = [];
 
-    expect(before).toEqual(UNKNOWN_DEVICE);
-    expect(await device.read()).toEqual({ ...UNKNOWN_DEVICE, isConnected: false });
+    const unknown = { ...UNKNOWN_DEVICE, appState: 'foreground' };
+    expect(before).toEqual(unknown);
+    expect(await device.read()).toEqual({ ...unknown, isConnected: false });
     expect(device.tells).toEqual(['isConnected']);
   });
 
@@ -131,7 +132,7 @@ describe('the device state of Node', () => {
       addresses: () => ['::1'],
     });
 
-    expect(await device.read()).toEqual(UNKNOWN_DEVICE);
+    expect(await device.read()).toEqual({ ...UNKNOWN_DEVICE, appState: 'foreground' });
   });
 
   test('systeminformation is asked once a minute at most', async () => {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,12 +9,17 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 const SOURCE = dirname(dirname(import.meta.dirname));
 
 let folder: string;
+let children: ChildProcess[];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'nexus-exit-'));
+  children = [];
 });
 
-afterEach(() => rmSync(folder, { recursive: true }));
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+});
 
 /** An app with a service, one write that waits, and a server that tells what reaches it. */
 const APP = `
@@ -35,8 +40,6 @@ const APP = `
   const service = new NodeSyncService({ backend, path, grace: '1s' });
   await service.initialize({ minInterval: '1h' });
   const save = (id) => notes.save({ id }, { priority: 'low' });
-  while (service.status !== 'scheduled' || (await service.history())[0]?.endedAt == null)
-    await new Promise((resolve) => setTimeout(resolve, 5));
 `;
 
 async function run(
@@ -52,6 +55,7 @@ async function run(
       env: { ...process.env, NODE_NO_WARNINGS: '1' },
     },
   );
+  children.push(child);
   const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
   const sent: string[] = [];
   let signalledAt = performance.now();

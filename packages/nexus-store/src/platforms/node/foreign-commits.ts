@@ -128,7 +128,7 @@ export class ForeignCommits {
       this.#known = count;
       this.#pollMs = FIRST_POLL_MS;
       const startedAt = clock.elapsed();
-      await this.#refresh();
+      await this.#backend.refresh();
       const now = clock.elapsed();
       this.#restUntil = now + Math.max(SHORTEST_REST_MS, (now - startedAt) * REFRESH_SHARE);
     } catch (error) {
@@ -137,13 +137,5 @@ export class ForeignCommits {
         error: String(error),
       });
     }
-  }
-
-  async #refresh(): Promise<void> {
-    await this.#backend.refresh();
-    const { pending, nextAttemptAt } = await this.#backend.queueFacts();
-    const isDue = nextAttemptAt !== null && nextAttemptAt <= this.#runtime.clock.now();
-    // The rest is sent a second after the refresh; what is critical does not wait for it.
-    if (pending[0] > 0 && isDue) this.#backend.onEnqueued(0);
   }
 }

@@ -33,7 +33,7 @@ export function nodeScheduler(options: TimerSchedulerOptions & WithRuntime = {})
 /** What this machine says of itself. What it does not tell is null. */
 export function nodeDeviceState(options: NodeDeviceOptions & WithRuntime = {}): NodeDeviceState {
   const runtime = options.runtime ?? createStandardRuntime();
-  return new NodeDeviceState(runtime, nodeSources(runtime, options), options.poll);
+  return new NodeDeviceState(runtime, nodeSources(runtime, options), options);
 }
 
 /** What Electron says of the machine: `electronDeviceState({ powerMonitor, net })`. */

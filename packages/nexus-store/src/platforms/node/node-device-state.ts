@@ -35,6 +35,14 @@ export interface NodeDeviceOptions {
    * @defaultValue `'10s'`
    */
   readonly poll?: Duration;
+  /**
+   * What this process counts as for the policy. `foreground`: while it lives its backend sends by itself,
+   * and wake-ups are for what is left. `headless`: for a backend with `autoSync: false`, wake-ups come
+   * soon after a write.
+   *
+   * @defaultValue `'foreground'`
+   */
+  readonly appState?: 'foreground' | 'headless';
 }
 
 /** Where the facts come from. Tests pass their own. */
@@ -54,10 +62,17 @@ const LOW_SHARE = 0.05;
 export class NodeDeviceState implements TellingDeviceState {
   readonly tells: readonly (keyof DeviceFacts)[];
   readonly #sources: NodeSources;
+  readonly #appState: DeviceFacts['appState'];
   readonly #poll: ChangePoll;
 
-  constructor(runtime: Runtime, sources: NodeSources, poll: Duration = '10s') {
+  constructor(
+    runtime: Runtime,
+    sources: NodeSources,
+    options: Pick<NodeDeviceOptions, 'poll' | 'appState'> = {},
+  ) {
+    const { poll = '10s', appState = 'foreground' } = options;
     this.#sources = sources;
+    this.#appState = appState;
     this.tells = [
       'isConnected',
       ...(sources.power === null ? [] : (['isCharging', 'isBatteryLow'] as const)),
@@ -75,6 +90,7 @@ export class NodeDeviceState implements TellingDeviceState {
       ...((await power?.().catch(() => null)) ?? UNKNOWN_POWER),
       isConnected: addresses().length === 0 ? false : null,
       isStorageLow: (await isStorageLow?.().catch(() => null)) ?? null,
+      appState: this.#appState,
     };
   }
 

@@ -296,6 +296,22 @@ describe('when a run begins', () => {
     expect(machine.beganAt).toEqual([0, HOUR_MS, 2 * HOUR_MS]);
   });
 
+  test('periodic work that is asked for again and again, each time for later, runs all the same', async () => {
+    const machine = new Machine({}, () => 'success');
+
+    for (let minute = 0; minute < 150; minute += 1) {
+      await machine.scheduler.schedule({
+        id: 'a',
+        kind: 'periodic',
+        intervalMs: HOUR_MS,
+        earliestBeginAt: machine.now + 45 * 60_000,
+      });
+      await machine.advance(60_000);
+    }
+
+    expect(machine.beganAt).toEqual([45 * 60_000, 105 * 60_000]);
+  });
+
   test('an update during a periodic run does not make it run again at once', async () => {
     const machine = new Machine();
     await machine.scheduler.schedule({ id: 'a', kind: 'periodic', intervalMs: HOUR_MS });

@@ -120,7 +120,7 @@ export class TimerScheduler implements PlatformScheduler {
     this.#followClock();
     const { kept, weakened } = keptRequest(request, this.capabilities);
     if (known !== undefined && existing === 'update') {
-      const effect = known.update(kept);
+      const effect = known.update(kept, this.#runtime.clock.now());
       this.#look();
       return { ok: true, effect, weakened };
     }

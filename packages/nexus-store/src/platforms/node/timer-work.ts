@@ -34,7 +34,7 @@ export class TimerWork {
     if (kind === 'once') return Math.max(this.#baseAt, earliestBeginAt, this.#retryAt);
     const wholeAt = this.#baseAt + intervalMs;
     if (this.#retryAt > 0) return Math.min(this.#retryAt, wholeAt);
-    if (this.#hasRun) return Math.max(wholeAt, earliestBeginAt);
+    if (this.#hasRun) return wholeAt;
     return Math.max(this.#baseAt, earliestBeginAt) + (flexMs > 0 ? intervalMs - flexMs : 0);
   }
 
@@ -45,13 +45,20 @@ export class TimerWork {
     return { id, state, nextAt: this.dueAt, attempt: this.attempt };
   }
 
-  /** Takes another request for the same work, keeping its place in time; at once, or after the run. */
-  update(request: TimerRequest): 'updated-now' | 'updated-next-run' {
+  /**
+   * Takes another request for the same work, at once or after its run. Periodic work keeps its place in
+   * time: the earliest begin is a delay before the first period, and counts from when it was first asked
+   * for. Otherwise one that is asked for again and again would never run.
+   */
+  update(request: TimerRequest, now: number): 'updated-now' | 'updated-next-run' {
     if (this.run !== undefined) {
       this.#next = request;
       return 'updated-next-run';
     }
-    this.request = request;
+    const { kind, earliestBeginAt } = request;
+    const delayMs = Math.max(0, earliestBeginAt - now);
+    this.request =
+      kind === 'periodic' ? { ...request, earliestBeginAt: this.#baseAt + delayMs } : request;
     return 'updated-now';
   }
 
