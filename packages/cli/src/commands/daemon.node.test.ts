@@ -316,6 +316,7 @@ describe('two writers and two daemons on one file', () => {
         console.log({ seed, kills, healMs, sentBefore, notes: local.length, told: told.counts });
       }
       const where = `NEXUS_SEED=${seed}`;
+      if (!isDone) console.log('not synced', backend.status.current, await backend.pendingChanges({ limit: 3 }));
       expect(isDone, where).toBe(true);
       // Nothing that was said to be durable is lost, here or there, and each arrived once.
       expect(
