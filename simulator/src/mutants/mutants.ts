@@ -1,26 +1,34 @@
 /** A bug that is planted to see whether the simulator finds it. */
 export interface Mutant {
   readonly name: string;
+  readonly edits: readonly Edit[];
+}
+
+export interface Edit {
   /** In the sources of nexus-store. */
   readonly file: string;
-  /** Each must occur exactly once. */
-  readonly edits: readonly { readonly find: string; readonly replace: string }[];
+  /** Must occur exactly once. */
+  readonly find: string;
+  readonly replace: string;
 }
 
 function mutant(name: string, file: string, find: string, replace: string): Mutant {
-  return { name, file: `core/${file}`, edits: [{ find, replace }] };
+  return { name, edits: [{ file, find, replace }] };
 }
 
-export const MUTANTS: readonly Mutant[] = [
+const claims: readonly Mutant[] = [
   mutant(
-    'settle without looking at the fence',
-    'queue/settle.ts',
+    'settle without the fence',
+    'core/queue/settle.ts',
     'if (lease === undefined || lease.owner !== claim.owner) throw claimLost();',
-    'if (lease === undefined) return [];',
+    `if (lease === undefined) {
+      const all = await Promise.all(claim.entries.map((e) => findEntry(uow, e.partition, e.seq)));
+      return all.filter((e) => e !== undefined && settlements.has(e.seq));
+    }`,
   ),
   mutant(
     'delete before send',
-    'queue/claim.ts',
+    'core/queue/claim.ts',
     'await uow.putLease({ fence, partition, owner, until, leaseMs, positions });',
     `for (const entry of entries) {
       uow.deleteEntry(entry);
@@ -29,115 +37,197 @@ export const MUTANTS: readonly Mutant[] = [
     await uow.putLease({ fence, partition, owner, until, leaseMs, positions });`,
   ),
   mutant(
-    'coalesce into a claimed entry',
-    'queue/coalesce.ts',
-    'return !(await uow.leasedPositions()).has(entry.position);',
-    'return true;',
-  ),
-  mutant(
-    'coalesce into an ambiguous entry',
-    'queue/coalesce.ts',
-    'if (entry.state !== null || entry.ambiguous === 1) return false;',
-    'if (entry.state !== null) return false;',
-  ),
-  mutant(
-    'reuse the key for a merged payload',
-    'queue/coalesce.ts',
-    'idempotencyKey: next.ambiguous === null ? next.idempotencyKey : mutation.idempotencyKey,',
-    'idempotencyKey: next.idempotencyKey,',
+    'claim what is claimed',
+    'core/queue/claim.ts',
+    'if (leased.has(entry.position)) continue;',
+    '',
   ),
   mutant(
     'forget on a takeover that the entry may have been applied',
-    'queue/claim.ts',
+    'core/queue/claim.ts',
     ': { ...entry, ambiguous: 1 };',
     ': { ...entry, ambiguous: 0 };',
   ),
   mutant(
     'forget after a definite answer that an earlier attempt is unknown',
-    'queue/settle.ts',
+    'core/queue/settle.ts',
     'return entry.ambiguous === 1 ? 1 : (said ?? entry.ambiguous);',
     'return said ?? entry.ambiguous;',
   ),
   mutant(
-    'claim whatever is ready, by age alone',
-    'queue/claim.ts',
-    'const isUrgent = request.deferLow',
-    'candidates.toSorted((a, b) => a.entry.seq - b.entry.seq).forEach((c, i, all) => { if (i === 0) (candidates as Candidate[]).splice(0, candidates.length, ...all); });\n  const isUrgent = request.deferLow',
-  ),
-  mutant(
     'cut a transaction in two',
-    'queue/claim.ts',
+    'core/queue/claim.ts',
     'for (const member of unit) chosen.push(member);',
     'for (const member of unit) if (chosen.length < request.limit) chosen.push(member);',
   ),
+];
+
+const order: readonly Mutant[] = [
+  mutant(
+    'the best is not claimed first',
+    'core/queue/position.ts',
+    'return partition * PARTITION_SIZE + rank * RANK_SIZE + seq;',
+    'return partition * PARTITION_SIZE + (3 - rank) * RANK_SIZE + seq;',
+  ),
   mutant(
     'a head is only as urgent as itself',
-    'queue/place.ts',
+    'core/queue/place.ts',
     'return lane === null ? wantOf(entry) : bestRank(bestWanted(lane.wants), wantOf(entry));',
-    'return lane === null ? entry.priority : entry.priority;',
+    'return lane === null ? wantOf(entry) : wantOf(entry);',
+  ),
+  mutant(
+    'the wrong entry becomes the head of its lane',
+    'core/queue/lanes.ts',
+    "return (await uow.scanEntries({ index: 'lane', prefix, limit: 1 }))[0];",
+    "return (await uow.scanEntries({ index: 'lane', prefix, limit: 1, reverse: true }))[0];",
   ),
   mutant(
     'send before what it comes after',
-    'queue/place.ts',
+    'core/queue/place.ts',
     'return entry.notBefore !== null || entry.state !== null || (detail.after?.length ?? 0) > 0;',
     'return entry.notBefore !== null || entry.state !== null;',
   ),
+];
+
+const coalescing: readonly Mutant[] = [
+  mutant(
+    'coalesce into a claimed entry',
+    'core/queue/coalesce.ts',
+    'return !(await uow.leasedPositions()).has(entry.position);',
+    'return true;',
+  ),
+  mutant(
+    'coalesce into an ambiguous entry',
+    'core/queue/coalesce.ts',
+    'if (entry.state !== null || entry.ambiguous === 1) return false;',
+    'if (entry.state !== null) return false;',
+  ),
+  mutant(
+    'reuse the key for a merged payload',
+    'core/queue/coalesce.ts',
+    'idempotencyKey: next.ambiguous === null ? next.idempotencyKey : mutation.idempotencyKey,',
+    'idempotencyKey: next.idempotencyKey,',
+  ),
+];
+
+const control: readonly Mutant[] = [
   mutant(
     'lose count of dead letters',
-    'queue/removal.ts',
+    'core/queue/removal.ts',
     "dead: counters.dead - (state === 'dead' ? 1 : 0),",
     'dead: counters.dead,',
   ),
   mutant(
     'cancel what is being sent',
-    'queue/control.ts',
+    'core/queue/control.ts',
     "if (unit.some((member) => leased.has(member.position))) return 'claimed';",
     '',
   ),
   mutant(
     'cancel what may have been applied',
-    'queue/control.ts',
+    'core/queue/control.ts',
     "if (unit.some((member) => member.ambiguous === 1)) return 'ambiguous';",
     '',
   ),
   mutant(
+    'a write that failed in a shared commit is kept',
+    'core/queue/writer.ts',
+    'work.rollbackTo(savepoint);',
+    '',
+  ),
+];
+
+const engine: readonly Mutant[] = [
+  mutant(
     'ignore Retry-After',
-    'sync/gate.ts',
-    'return until !== null && until > now && until <= now + MAX_RETRY_AFTER_MS ? until : null;',
-    'return until !== null && until > now + MAX_RETRY_AFTER_MS ? until : null;',
+    'core/sync/gate.ts',
+    'export function askedToWaitUntil(gate: Gate, now: number): number | null {',
+    'export function askedToWaitUntil(gate: Gate, now: number): number | null {\n  if (now > 0) return null;',
   ),
   mutant(
     'forget the gate on a restart',
-    'sync/gate.ts',
+    'core/sync/gate.ts',
     "uow.put('meta', [NAME], { name: NAME, value: JSON.stringify(gate) });",
     '',
   ),
   mutant(
-    'a pull overwrites rows with writes waiting',
-    'sync/pull-pass.ts',
-    'if (row.depth === 0) {\n      storeServerRow',
-    'if (row.depth >= 0) {\n      storeServerRow',
-  ),
-  mutant(
-    'a pull brings deleted rows back',
-    'sync/pull-pass.ts',
-    'const value = pulled.isDeleted ? null : encodeValue(pulled.value);',
-    'const value = pulled.isDeleted ? row.value : encodeValue(pulled.value);',
-  ),
-  mutant(
-    'keep sending as the last user',
-    'sync/outgoing.ts',
+    'a new key for every attempt',
+    'core/sync/outgoing.ts',
     'idempotencyKey: entry.idempotencyKey,',
     'idempotencyKey: `${entry.idempotencyKey}${entry.attempts}`,',
   ),
+  mutant(
+    'set no timer when a run ends',
+    'core/sync/auto-sync.ts',
+    'if (at !== null) this.#callIn(Math.max(CONTINUE_MS, this.#msUntil(at)));',
+    '',
+  ),
+  mutant(
+    'a pull overwrites rows with writes waiting',
+    'core/sync/pull-pass.ts',
+    'if (row.depth === 0) {',
+    'if (row.depth >= 0) {',
+  ),
+  mutant(
+    'a pull brings deleted rows back',
+    'core/sync/pull-pass.ts',
+    'text: row.isDeleted ? null : encodeValue(value)',
+    'text: row.isDeleted ? \'{"id":"x1","token":0}\' : encodeValue(value)',
+  ),
+  mutant(
+    'the cursor goes on without the last row of a page',
+    'core/sync/pull-pass.ts',
+    'for (const row of page.rows) await this.#apply(uow, collection, row, at);',
+    'for (const row of page.rows.slice(0, 6)) await this.#apply(uow, collection, row, at);',
+  ),
   {
-    name: 'believe any success of a captive portal',
-    file: 'remote/http/classify.ts',
+    name: 'what is under way goes on as the next user',
     edits: [
       {
-        find: "return isRecognised(facts) ? { kind: 'applied' } : retry(facts, 'endpoint', true);",
-        replace: "return { kind: 'applied' };",
+        file: 'core/sync/send-batch.ts',
+        find: '{ remote, runtime }: SyncContext,\n  principal: Principal,',
+        replace: '{ remote, runtime, principal: now }: SyncContext,\n  principal: Principal,',
+      },
+      {
+        file: 'core/sync/send-batch.ts',
+        find: 'principal: principal.id,',
+        replace: 'principal: now().id,',
+      },
+      {
+        file: 'core/store/principals.ts',
+        find: 'await core.engine.exclusively(async () => {',
+        replace: 'await ((body: () => Promise<void>) => body())(async () => {',
       },
     ],
   },
+];
+
+const remote: readonly Mutant[] = [
+  mutant(
+    'believe any success of a captive portal',
+    'remote/http/classify.ts',
+    "return isRecognised(facts) ? { kind: 'applied' } : retry(facts, 'endpoint', true);",
+    "return { kind: 'applied' };",
+  ),
+  mutant(
+    'a lost answer means not applied',
+    'remote/http/transport.ts',
+    'ambiguous: !NEVER_SENT_CODES.has(code),',
+    'ambiguous: false,',
+  ),
+  mutant(
+    'results in the wrong order',
+    'remote/http/http-remote.ts',
+    'return batch.map((entry) => this.#settle(entry, reply, facts, results, secrets));',
+    'return batch.map((entry) => this.#settle(entry, reply, facts, results, secrets)).toReversed();',
+  ),
+];
+
+export const MUTANTS: readonly Mutant[] = [
+  ...claims,
+  ...order,
+  ...coalescing,
+  ...control,
+  ...engine,
+  ...remote,
 ];

@@ -12,7 +12,7 @@ const PACKAGE = 'packages/nexus-store';
  * @returns the copy's folder
  * @throws Error if a text to replace is not there exactly once: the sources have moved on
  */
-export async function plant({ name, file, edits }: Mutant): Promise<string> {
+export async function plant({ name, edits }: Mutant): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'nexus-store-mutant-'));
   await mkdir(join(folder, 'node_modules'));
   await mkdir(join(folder, PACKAGE), { recursive: true });
@@ -20,13 +20,15 @@ export async function plant({ name, file, edits }: Mutant): Promise<string> {
   await cp(join(ROOT, PACKAGE, 'package.json'), join(folder, PACKAGE, 'package.json'));
   await symlink(join(folder, PACKAGE), join(folder, 'node_modules', 'nexus-store'), 'junction');
   await cp(join(ROOT, 'simulator'), join(folder, 'simulator'), { recursive: true });
-  const path = join(folder, PACKAGE, 'src', file);
-  let text = await readFile(path, 'utf8');
-  for (const { find, replace } of edits) {
+  for (const { file, find, replace } of edits) {
+    const path = join(folder, PACKAGE, 'src', file);
+    const text = await readFile(path, 'utf8');
     const count = text.split(find).length - 1;
     if (count !== 1) throw new Error(`"${name}": found ${count} times in ${file}: ${find}`);
-    text = text.replace(find, () => replace);
+    await writeFile(
+      path,
+      text.replace(find, () => replace),
+    );
   }
-  await writeFile(path, text);
   return folder;
 }

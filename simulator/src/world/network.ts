@@ -175,7 +175,8 @@ export class Network {
         flight.context.after(backMs, () =>
           end(() => {
             const isCut = fate.end === 'cut';
-            if (!isCut) this.#witness.onAnswer(flight, answer);
+            // The head of an answer came, whatever became of its body.
+            this.#witness.onAnswer(flight, answer);
             this.#witness.trace(`#${flight.number} <- ${answer.status}${isCut ? ' cut' : ''}`);
             resolve(simulatedResponse(answer, isCut, this.#random));
           }),
