@@ -31,6 +31,10 @@ const steps = [
     ],
     counts: readVitestReport,
   },
+  {
+    name: 'field day',
+    command: ['node', '--conditions=nexus-source', 'apps/field-day/src/main.ts', '--once'],
+  },
   { name: 'package nexus-store', command: ['publint', '--strict', 'packages/nexus-store'] },
   { name: 'package server', command: ['publint', '--strict', 'packages/server'] },
   { name: 'package cli', command: ['publint', '--strict', 'packages/cli'] },
