@@ -102,6 +102,7 @@ export async function detachAll(
 /** Takes a dead letter out of lane, transaction and dependencies. It stays readable. */
 async function detach(uow: UnitOfWork, entry: EntryRecord, failure: SyncFailure): Promise<void> {
   const waitedFor = await influenced(uow, [entry]);
+  const { after } = detailOf(entry);
   await releaseDependents(uow, entry);
   forgetDependencies(uow, entry);
   await leaveLane(uow, entry);
@@ -114,6 +115,7 @@ async function detach(uow: UnitOfWork, entry: EntryRecord, failure: SyncFailure)
       isDetached: true,
       hasDependents: undefined,
       after: undefined,
+      followed: after,
       group: undefined,
       members: undefined,
       leader: undefined,

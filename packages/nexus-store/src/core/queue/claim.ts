@@ -27,6 +27,8 @@ export interface ClaimRequest {
   readonly now: number;
   /** Nothing less urgent than this is claimed. Default: everything. */
   readonly worst?: PriorityRank;
+  /** Claims of this runner whose requests are under way: whatever the clock says, it knows of them. */
+  readonly held?: ReadonlySet<number>;
   /** Leave out `low` entries once an urgent one (`critical`, `high`) is in the claim. Default: no. */
   readonly deferLow?: boolean;
   /** Heads that waited this long compete one class higher (never as critical). Default: off. */
@@ -72,6 +74,7 @@ export async function claimEntries(
 async function takeOverExpired(uow: UnitOfWork, request: ClaimRequest): Promise<void> {
   for (const lease of (await uow.leases()).values()) {
     if (lease.partition !== request.partition || !isLeaseOver(lease, request.now)) continue;
+    if (request.held?.has(lease.fence) === true) continue;
     const positions = JSON.parse(lease.positions) as number[];
     await uow.deleteLease(lease.fence);
     const entries = (await uow.entriesAt(positions)).filter((entry) => entry !== undefined);

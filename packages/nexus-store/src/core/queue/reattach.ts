@@ -35,7 +35,7 @@ export async function reattach(
 
 function mutationOf(entry: EntryRecord, newKey: () => string): NewMutation {
   const { partition, collection, entity, operation, payload, priority, enqueuedAt } = entry;
-  const { isPatch, command, schemaVersion } = detailOf(entry);
+  const { isPatch, command, schemaVersion, followed } = detailOf(entry);
   const detail: EntryDetail = {
     ...(isPatch === undefined ? {} : { isPatch }),
     ...(command === undefined ? {} : { command }),
@@ -52,6 +52,7 @@ function mutationOf(entry: EntryRecord, newKey: () => string): NewMutation {
     // The server may have kept its refusal under the old key. One whose fate is unknown keeps it.
     idempotencyKey: entry.ambiguous === 1 ? entry.idempotencyKey : newKey(),
     expiresAt: null,
+    ...(followed === undefined ? {} : { after: followed }),
     ...(Object.keys(detail).length === 0 ? {} : { detail }),
   };
 }

@@ -82,6 +82,8 @@ export interface EntryDetail {
   readonly rounds?: number;
   /** A pull brought its effect before its acknowledgement came: the server's row holds it already. */
   readonly isEchoed?: boolean;
+  /** What it waited for when it left its lane: it does again if it comes back. */
+  readonly followed?: readonly number[];
   /** It left its lane when it was buried: nothing waits for it any more. */
   readonly isDetached?: boolean;
 }

@@ -117,7 +117,8 @@ export async function recount(
     const unit = await unitOf(uow, entry);
     for (const member of unit) work.delete(member.seq);
     const boost = await boostFor(uow, unit);
-    if (boost === (detailOf(entry).boost ?? LOWEST_RANK)) continue;
+    // All of it: entries of a transaction that lost its first one were counted one by one meanwhile.
+    if (unit.every((member) => boost === (detailOf(member).boost ?? LOWEST_RANK))) continue;
     for (const predecessor of await predecessors(uow, unit)) work.add(predecessor);
     await setBoost(uow, unit, boost);
   }
