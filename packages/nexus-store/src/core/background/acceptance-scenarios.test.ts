@@ -53,10 +53,10 @@ async function writeAndLeave(
   remote.answerWith(undefined);
 }
 
-/** Each push takes its time, in the time of the device. */
-function slowly(device: AndroidDevice | IosDevice, ms: number): () => PushAnswer {
+/** Each push takes its time, in the time of the process: what is under way dies with it. */
+function slowly(app: FieldApp, ms: number): () => PushAnswer {
   return () => ({
-    until: new Promise<void>((resolve) => void device.runtime.timers.after(ms, resolve)),
+    until: new Promise<void>((resolve) => void app.life.context.runtime.timers.after(ms, resolve)),
     answer: 'apply',
   });
 }
@@ -80,7 +80,7 @@ test('scenario 9: a lost constraint aborts the run, releases the leases, and cos
     config: { networkType: 'unmetered' },
   });
   const { device, app, remote } = phone;
-  const priorities: SyncPriority[] = ['high', 'normal', 'critical', 'normal'];
+  const priorities: SyncPriority[] = ['normal', 'high', 'low', 'normal'];
   await writeAndLeave(phone, priorities);
   const before = await app.life.backend.pendingChanges();
   remote.answerWith(() => 'hang');
@@ -118,7 +118,7 @@ test('scenario 13: at the expiration the signal aborts first, retry is told once
     Array.from({ length: 80 }, () => 'normal'),
   );
   const keys = new Map<string, Set<string>>();
-  const slow = slowly(device, 2_500);
+  const slow = slowly(app, 2_500);
   remote.answerWith((attempt) => {
     for (const { id, idempotencyKey } of attempt.batch)
       keys.set(id, (keys.get(id) ?? new Set()).add(idempotencyKey));
@@ -184,7 +184,7 @@ test('scenario 15: after a kill in the middle of a drain a cold process goes on;
     phone,
     Array.from({ length: 20 }, () => 'high'),
   );
-  const slow = slowly(device, 1_000);
+  const slow = slowly(app, 1_000);
   remote.answerWith(slow);
   device.runNow('nexus-store.sync.soon');
   device.runNow('nexus-store.sync');

@@ -650,6 +650,18 @@ describe('the app in front', () => {
     expect(app.ids()).toEqual(['sync']);
   });
 
+  test('leaves what waits alone when it leaves the front after cancelSync', async () => {
+    const app = boot({ facts: { appState: 'foreground' } });
+    await app.init();
+    await app.save('normal');
+    await app.service.cancelSync();
+
+    app.device.set({ appState: 'background' });
+    await app.runtime.advance('1s');
+
+    expect(app.remote.attempts).toHaveLength(0);
+  });
+
   test('does not spend the critical allowance on writes that it sends itself', async () => {
     const app = boot({ autoSync: true, facts: { appState: 'foreground', isConnected: true } });
     await app.init();
@@ -678,6 +690,24 @@ describe('a fresh process', () => {
 
     expect(history).toMatchObject([{ result: 'success', pushed: 1 }]);
     expect(seen).toEqual(['idle', 'completed', 'scheduled']);
+  });
+
+  test('calls a run failed that the last process did not end', async () => {
+    const first = boot();
+    first.service.registerTask({ taskId: 'long', execute: () => new Promise(() => {}) });
+    await first.init();
+    first.scheduler.wake('sync');
+    await first.runtime.advance('1s'); // and nothing more: it is killed
+
+    const next = boot({ database: first.database, runtime: first.runtime });
+    const seen: string[] = [];
+    next.service.statusStream.subscribe((status) => seen.push(status));
+    await next.init();
+    const { reasons } = await next.service.explain();
+
+    expect(seen).toEqual(['idle', 'failed', 'scheduled']);
+    expect(await next.service.history()).toMatchObject([{ endedAt: null, result: null }]);
+    expect(reasons.map(({ code }) => code)).toEqual(['nothing-pending']);
   });
 
   test('that is woken before it is initialised runs with the configuration last given', async () => {

@@ -152,7 +152,8 @@ export class BackgroundSyncService {
     const service = known ?? createFor(backend);
     const before = BackgroundSyncService.#instance;
     BackgroundSyncService.#instance = service;
-    if (before !== undefined && before !== service) await before.dispose();
+    // Not awaited: of another backend, and perhaps of a process that is no more.
+    if (before !== undefined && before !== service) void before.dispose().catch(() => {});
     await service.initialize(config);
     return service;
   }
@@ -203,12 +204,14 @@ export class BackgroundSyncService {
     const next = BackgroundSyncConfig.from(config);
     this.#config = next;
     this.#isCancelled = false;
+    // At once: the app may leave the front while the database is still being opened.
+    const watching = this.#edges.start();
     const stored = await this.#memory.load();
     const options = { ...next };
     if (JSON.stringify(stored.config) !== JSON.stringify(options))
       await this.#memory.change((state) => ({ ...state, config: options }));
     this.#listen();
-    await this.#edges.start();
+    await watching;
     if (next.enabled) return this.scheduleSync();
     await this.cancelSync();
     return { ok: true, weakened: [], refused: [] };
@@ -406,7 +409,8 @@ export class BackgroundSyncService {
   async #onLeave(): Promise<void> {
     await this.#ask();
     const backend = this.#backend;
-    if (backend === undefined || this.#config?.enabled !== true || this.#isDisposed) return;
+    if (backend === undefined || this.#config?.enabled !== true) return;
+    if (this.#isCancelled || this.#isDisposed) return;
     const { critical, high, normal } = backend.status.current.pending;
     if (critical + high + normal === 0) return;
     const budget = Math.min(this.#config.budget, LEAVING_MS);

@@ -95,7 +95,9 @@ async function setUp(
 ): Promise<BackgroundSyncService> {
   const { id, setBadge } = definition;
   const create = (backend?: StoreBackend): BackgroundSyncService => {
-    const service = BackgroundSyncServiceFactory.create(runtime, providers, {
+    // One clock for the queue and for those who wake it.
+    const own = backend?.runtime ?? runtime;
+    const service = BackgroundSyncServiceFactory.create(own, providers, {
       ...(backend === undefined ? {} : { backend }),
       ...(id === undefined ? {} : { id }),
       ...(setBadge === undefined ? {} : { onPendingCount: setBadge }),

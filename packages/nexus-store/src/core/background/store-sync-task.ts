@@ -1,6 +1,6 @@
 import type { SyncReport } from '../model/sync-report.ts';
 import type { StoreBackend } from '../store/store-backend.ts';
-import type { BackgroundSyncTask } from './background-sync-task.ts';
+import type { BackgroundSyncTask, TaskContext } from './background-sync-task.ts';
 
 /** The store's own sync, as a task of one background run. */
 export interface StoreSyncTask extends BackgroundSyncTask {
@@ -10,21 +10,36 @@ export interface StoreSyncTask extends BackgroundSyncTask {
 
 export const STORE_SYNC_TASK = 'nexus-store.sync';
 
-/** Joins a sync that is under way. Made anew for every run, so that a late one tells nothing to the next. */
+/**
+ * Joins a sync that is under way. Made anew for every run, so that a late one tells nothing to the next.
+ */
 export function storeSyncTask(backend: StoreBackend): StoreSyncTask {
   let report: SyncReport | null = null;
   return {
     taskId: STORE_SYNC_TASK,
-    execute: async ({ deadline, signal, reason }) => {
-      report = await backend.sync({
-        signal,
-        reason: `background: ${reason}`,
-        ...(Number.isFinite(deadline) ? { deadline } : {}),
-      });
+    execute: async (context) => {
+      const { clock } = backend.runtime;
+      const calledAt = clock.elapsed();
+      const first = await syncWithin(backend, context);
+      report = first;
+      // A sync that the system froze with the app is found at its end when a wake-up thaws it. It was
+      // another's window that ended, not ours.
+      const hasJoined = first.durationMs > clock.elapsed() - calledAt;
+      const isCut = first.stoppedBy === 'deadline' || first.stoppedBy === 'aborted';
+      if (hasJoined && isCut && !context.signal.aborted) {
+        const second = await syncWithin(backend, context);
+        report = { ...second, pushed: first.pushed + second.pushed };
+      }
       return report.stoppedBy === 'drained';
     },
     get report(): SyncReport | null {
       return report;
     },
   };
+}
+
+function syncWithin(backend: StoreBackend, context: TaskContext): Promise<SyncReport> {
+  const { signal, reason, deadline } = context;
+  const limit = Number.isFinite(deadline) ? { deadline } : {};
+  return backend.sync({ signal, reason: `background: ${reason}`, ...limit });
 }

@@ -159,6 +159,15 @@ describe('the time of a wake-up', () => {
     expect(request).not.toHaveProperty('earliestBeginAt');
   });
 
+  test('is no less than the first backoff away, however soon the queue would try again', () => {
+    expect(onces({ ...high, nextAttemptAt: NOW + 250 })).toMatchObject([
+      { earliestBeginAt: NOW + 30_000 },
+    ]);
+    expect(onces({ ...critical, nextAttemptAt: NOW + 250 })).toMatchObject([
+      { id: 'sync.critical', earliestBeginAt: NOW + 30_000 },
+    ]);
+  });
+
   test('two backoffs never multiply: the later one counts', () => {
     const notBefore = NOW + 4 * MINUTE;
 

@@ -142,7 +142,7 @@ function oneOff(ids: ReturnType<typeof requestIds>, facts: PolicyFacts): Wish | 
   });
   const best = facts.pending.findIndex((count) => count > 0);
   if (nextAttemptAt !== null && best !== -1) {
-    const floor = Math.max(facts.isOffline ? now : nextAttemptAt, facts.notBefore ?? 0);
+    const floor = floorOf(nextAttemptAt, facts);
     const isUrgent = best <= 1;
     if (isUrgent && facts.isInFront && !facts.isOffline)
       return wish(soon(ids.soon, facts, Math.max(floor, now + IN_FRONT_MS)));
@@ -154,6 +154,16 @@ function oneOff(ids: ReturnType<typeof requestIds>, facts: PolicyFacts): Wish | 
   // Without periodic runs a chain of one-offs stands for them: it must not break while nothing waits.
   const intervalMs = effectiveIntervalMs(config, facts.capabilities, facts.hintedIntervalMs);
   return wish(soon(ids.soon, facts, now + intervalMs));
+}
+
+/** When the next run may begin: now, or when the queue wants it, or later. */
+function floorOf(
+  nextAttemptAt: number,
+  { now, isOffline, notBefore, config }: PolicyFacts,
+): number {
+  const floor = Math.max(isOffline ? now : nextAttemptAt, notBefore ?? 0);
+  // The queue's first retries are a second apart: a wake-up for each would cost more than it is worth.
+  return floor <= now ? now : Math.max(floor, now + config.retryPolicy.initial);
 }
 
 function mayCritical({ criticalAskedAt, now, config }: PolicyFacts): boolean {
@@ -198,9 +208,9 @@ function soon(id: string, facts: PolicyFacts, earliest: number): ScheduleRequest
 }
 
 function critical(id: string, facts: PolicyFacts, floor: number): ScheduleRequest {
-  const isNow = floor <= facts.now + JOIN_MS;
+  const isNow = floor <= facts.now;
   const known = facts.asked[id];
-  const isSoonEnough = known !== undefined && known <= Math.max(floor, facts.now);
+  const isSoonEnough = known !== undefined && known <= floor;
   const base: ScheduleRequest = {
     id,
     kind: 'once',

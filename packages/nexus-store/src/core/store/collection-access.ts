@@ -27,6 +27,7 @@ export class CollectionAccess<T> {
   readonly #ttl: number | null;
   readonly #rules: CollectionRules;
   readonly #schemaVersion: number;
+  readonly #saveIn: string;
 
   constructor(options: StoreOptions<T>) {
     const { backend, collection, ...config } = options;
@@ -36,6 +37,7 @@ export class CollectionAccess<T> {
     this.core = coreOf(backend);
     this.collection = collection;
     this.config = config;
+    this.#saveIn = `save in ${collection}`;
     const id = config.id ?? ('id' as keyof T & string);
     this.#idOf =
       typeof id === 'function' ? id : (value) => (value as Record<string, unknown> | null)?.[id];
@@ -62,8 +64,13 @@ export class CollectionAccess<T> {
   ): Promise<{ mutation: Mutation; stored: T }> {
     const { schema } = this.config;
     const stored = schema === undefined ? value : await validate(schema, value);
-    const id = requireId(this.#idOf(stored), `save in ${this.collection}`);
-    return { mutation: this.#mutation('save', id, encodeValue(stored), options), stored };
+    return { mutation: this.saveOf(stored, options), stored };
+  }
+
+  /** The mutation of a value that needs no validation any more. */
+  saveOf(stored: T, options: WriteOptions = NO_OPTIONS): Mutation {
+    const id = requireId(this.#idOf(stored), this.#saveIn);
+    return this.#mutation('save', id, encodeValue(stored), options);
   }
 
   /** @param current what the fields are laid over, for the schema to check the whole */
@@ -165,6 +172,8 @@ export class CollectionAccess<T> {
     );
   }
 }
+
+const NO_OPTIONS: WriteOptions = Object.freeze({});
 
 const ACCESSES = new WeakMap<object, CollectionAccess<unknown>>();
 

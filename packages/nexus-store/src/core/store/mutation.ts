@@ -165,8 +165,11 @@ export function requireId(id: unknown, where: string): EntityId {
   );
 }
 
+const SURROGATE = /[\ud800-\udfff]/;
+
 /** A lone half of a surrogate pair cannot be stored as UTF-8: two such ids would become one. */
 function isWellFormed(text: string): boolean {
+  if (!SURROGATE.test(text)) return true;
   for (let i = 0; i < text.length; i += 1) {
     const unit = text.charCodeAt(i);
     if (unit < 0xd800 || unit > 0xdfff) continue;
@@ -181,9 +184,12 @@ export function requireTtl(ttl: Duration | undefined): number | null {
   return ttl === undefined ? null : durationMs(ttl, 'ttl');
 }
 
+const NOTHING: readonly number[] = Object.freeze([]);
+
 /** @throws UsageError `usage/invalid-argument` */
 export function requireAfter(after: readonly EntryRef[] | undefined): readonly number[] {
-  return (after ?? []).map(({ id }) => {
+  if (after === undefined) return NOTHING;
+  return after.map(({ id }) => {
     const seq = seqOfEntryId(id);
     if (seq === null)
       throw new UsageError(

@@ -157,6 +157,9 @@ export class NexusStore<T, Id extends EntityId = string> {
    * @throws StorageError; whatever was thrown, nothing was stored
    */
   async save(value: T, options?: WriteOptions): Promise<Write<T>> {
+    // Most stores have no schema: then nothing has to be awaited before the write.
+    if (this.#access.config.schema === undefined)
+      return this.#writer.write(this.#access.saveOf(value, options), value);
     const { mutation, stored } = await this.#access.prepareSave(value, options);
     return this.#writer.write(mutation, stored);
   }

@@ -22,14 +22,16 @@ export class StoreWriter {
     this.#access = access;
   }
 
-  async write<V>(mutation: Mutation, value: V): Promise<Write<V>> {
+  write<V>(mutation: Mutation, value: V): Promise<Write<V>> {
+    if (mutation.policy === 'queue' && this.#access.isReady) return this.#enqueue(mutation, value);
+    return this.#writeOtherwise(mutation, value);
+  }
+
+  async #writeOtherwise<V>(mutation: Mutation, value: V): Promise<Write<V>> {
     const { core } = this.#access;
     if (!this.#access.isReady) await this.#access.ready();
+    if (mutation.policy === 'queue') return this.#enqueue(mutation, value);
     const { partition } = core;
-    if (mutation.policy === 'queue') {
-      const seq = await this.#enqueue(mutation, partition);
-      return new StoredWrite(core, partition, value, seq);
-    }
     if (mutation.policy === 'remote-first') await writeRemoteFirst(core, mutation);
     else await core.writer.write((uow) => storeLocally(uow, partition, mutation));
     return new StoredWrite(core, partition, value, null);
@@ -69,14 +71,19 @@ export class StoreWriter {
     return [];
   }
 
-  async #enqueue(mutation: Mutation, partition: number): Promise<number | null> {
+  #enqueue<V>(mutation: Mutation, value: V): Promise<Write<V>> {
     const { core, collection } = this.#access;
-    const { seq } = await core.writer.write(
-      (uow) => applyMutationTo(uow, mutation, core.mutationSetting(partition)),
-      { cost: costOf(mutation), rows: [{ partition, collection, id: mutation.id }] },
-    );
-    core.onEnqueued(mutation.rank);
-    return seq;
+    const { partition } = core;
+    const row = { partition, collection, id: mutation.id };
+    return core.writer
+      .write((uow) => applyMutationTo(uow, mutation, core.mutationSetting(partition)), {
+        cost: costOf(mutation),
+        rows: [row],
+      })
+      .then(({ seq }) => {
+        core.onEnqueued(mutation.rank);
+        return new StoredWrite(core, partition, value, seq);
+      });
   }
 
   async #enqueueAll(

@@ -8,7 +8,7 @@ import { GateWatch } from './gate-watch.ts';
 import { isEndpointError, PullFailures } from './pull-failures.ts';
 import { PullPass } from './pull-pass.ts';
 import { PushPass, type PushEnd } from './push-pass.ts';
-import { OutcomePolicy } from './outcome-policy.ts';
+import { OutcomePolicy, RefusalStreaks } from './outcome-policy.ts';
 import { nextAttemptAt, readRest, type Rest } from './rest.ts';
 import { RunWindow, SendTimes } from './run-window.ts';
 import type { Principal, RunTotals, SyncContext } from './sync-context.ts';
@@ -39,6 +39,7 @@ export class Engine {
   readonly #context: SyncContext;
   readonly #owner: string;
   readonly #sendTimes = new SendTimes();
+  readonly #streaks = new RefusalStreaks();
   readonly #gates: GateWatch;
   readonly #pullFailures: PullFailures;
   readonly #onChange: () => void;
@@ -185,6 +186,7 @@ export class Engine {
   /** Runs `body` while nothing talks to the server; what is asked for meanwhile waits for its end. */
   async exclusively<R>(body: () => Promise<R>): Promise<R> {
     while (this.#held !== undefined) await this.#held;
+    this.#streaks.forget();
     const result = this.stop('aborted').then(body);
     const held = result.catch(() => {});
     this.#held = held;
@@ -241,7 +243,10 @@ export class Engine {
       );
       this.lastFailure = rest.gate.failure ?? this.lastFailure;
       const stoppedBy = endOf(end, rest, run.window);
-      if (stoppedBy === 'drained') this.lastSyncedAt = now;
+      if (stoppedBy === 'drained') {
+        this.lastSyncedAt = now;
+        this.lastFailure = null;
+      }
       run.totals.pulled += run.pull.pulled;
       const report: SyncReport = {
         ...run.totals,
@@ -276,9 +281,9 @@ export class Engine {
   async #push(run: Run): Promise<PushEnd> {
     const { options, remote, runtime } = this.#context;
     this.#hasNews = false;
-    const policy = new OutcomePolicy(options, remote.capabilities.maxBatch, () =>
-      runtime.random.float(),
-    );
+    const random = (): number => runtime.random.float();
+    const { maxBatch } = remote.capabilities;
+    const policy = new OutcomePolicy(options, maxBatch, this.#streaks, random);
     const pass = new PushPass(
       {
         context: this.#context,

@@ -41,19 +41,41 @@ interface Streak {
 }
 
 /**
+ * Refusals in a row, across requests and runs: entries that fail one by one, each in its own backoff, are
+ * as telling as those that fail together.
+ */
+export class RefusalStreaks {
+  readonly failed: Streak = { units: new Set(), refunds: [] };
+  readonly forbidden: Streak = { units: new Set(), refunds: [] };
+
+  /** The server accepted something, or serves somebody else now. */
+  forget(): void {
+    for (const streak of [this.failed, this.forbidden]) {
+      streak.units.clear();
+      streak.refunds.length = 0;
+    }
+  }
+}
+
+/**
  * Turns outcomes into what is done with entries, and learns from their order: how many entries a
  * request may carry, and whether refusals in a row are the entries' fault or the server's.
  */
 export class OutcomePolicy {
   readonly #options: EngineOptions;
   readonly #random: () => number;
-  readonly #failed: Streak = { units: new Set(), refunds: [] };
-  readonly #forbidden: Streak = { units: new Set(), refunds: [] };
+  readonly #streaks: RefusalStreaks;
   #cap: number;
   #limit: number;
 
-  constructor(options: EngineOptions, maxBatch: number, random: () => number) {
+  constructor(
+    options: EngineOptions,
+    maxBatch: number,
+    streaks: RefusalStreaks,
+    random: () => number,
+  ) {
     this.#options = options;
+    this.#streaks = streaks;
     this.#random = random;
     this.#cap = Math.max(1, Math.min(options.batchSize, maxBatch));
     this.#limit = this.#cap;
@@ -75,7 +97,7 @@ export class OutcomePolicy {
     };
     const units = new Set(batch.map(unitOf)).size;
     if (outcomes.some(({ kind }) => kind === 'applied')) this.#grow();
-    if (works) this.#forgetStreaks();
+    if (works) this.#streaks.forget();
     if (units > 1 && this.#judgeWhole(batch, outcomes, units, verdict)) return verdict;
     const troubled = troubledGroups(batch, outcomes);
     const delays = new Map<string, number>();
@@ -90,13 +112,6 @@ export class OutcomePolicy {
 
   #grow(): void {
     this.#limit = Math.min(this.#cap, this.#limit * 2);
-  }
-
-  #forgetStreaks(): void {
-    for (const streak of [this.#failed, this.#forbidden]) {
-      streak.units.clear();
-      streak.refunds.length = 0;
-    }
   }
 
   /** A request that was refused as a whole says little of its entries. True if that is what happened. */
@@ -151,7 +166,7 @@ export class OutcomePolicy {
       case 'too-large':
       case 'rejected':
         settlements.set(entry.seq, bury(outcome.failure, 0));
-        if (isForbidden(outcome)) this.#count(this.#forbidden, entry, outcome.failure, verdict);
+        if (isForbidden(outcome)) this.#count(this.#streaks.forbidden, entry, outcome.failure, verdict);
         return;
       case 'retry':
         if (outcome.scope === 'endpoint') judgeEndpoint(entry, outcome, verdict);
@@ -185,7 +200,7 @@ export class OutcomePolicy {
         failure,
       });
     }
-    if (isServerError(outcome)) this.#count(this.#failed, entry, failure, verdict);
+    if (isServerError(outcome)) this.#count(this.#streaks.failed, entry, failure, verdict);
   }
 
   /** One more refusal in a row, unless the same answer shows that the server works. */

@@ -2,23 +2,10 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Outcome } from '../model/outcome.ts';
 import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
 import { createVirtualRuntime } from '../../testing/virtual-runtime.ts';
-import { answers, BackendFixture, type BackendFixtureOptions } from '../../testing/backend-fixture.ts';
+import { answers, BackendFixture, fixtures } from '../../testing/backend-fixture.ts';
 import type { OutgoingEntry } from '../ports/remote.ts';
 
-const opened: BackendFixture[] = [];
-
-function world(options: Partial<BackendFixtureOptions> = {}): BackendFixture {
-  const fixture = new BackendFixture({ storage: memoryStorage(), ...options });
-  opened.push(fixture);
-  return fixture;
-}
-
-afterEach(async () => {
-  for (const { backend, runtime } of opened.splice(0)) {
-    await backend.close();
-    expect(runtime.pendingTimers).toBe(0);
-  }
-});
+const world = fixtures(afterEach, () => memoryStorage());
 
 /** Two notes of different lanes, then a sync. */
 async function syncTwo(fixture: BackendFixture): Promise<void> {
@@ -61,7 +48,12 @@ describe('one entry answered with', () => {
       'blocked',
     ],
     ['500', answers.entry(500), { state: 'pending', isAmbiguous: true, attempts: 1 }, 'drained'],
-    ['503', answers.endpoint(503), { state: 'pending', isAmbiguous: false, attempts: 0 }, 'blocked'],
+    [
+      '503',
+      answers.endpoint(503),
+      { state: 'pending', isAmbiguous: false, attempts: 0 },
+      'blocked',
+    ],
   ];
 
   test.each(cases)('%s', async (_, outcome, expected, stoppedBy) => {
@@ -80,8 +72,8 @@ describe('one entry answered with', () => {
 describe('a batch', () => {
   test('of which one entry is rejected buries that one and applies the rest', async () => {
     const fixture = world();
-    fixture.remote.answerWith(() => (sent: OutgoingEntry) =>
-      sent.entityId === 'a' ? answers.rejected(422) : undefined,
+    fixture.remote.answerWith(
+      () => (sent: OutgoingEntry) => (sent.entityId === 'a' ? answers.rejected(422) : undefined),
     );
 
     await syncTwo(fixture);
@@ -121,8 +113,8 @@ describe('a batch', () => {
 
   test('with several poisonous entries and one good is no failure of the endpoint', async () => {
     const fixture = world();
-    fixture.remote.answerWith(() => (sent: OutgoingEntry) =>
-      sent.entityId === 'good' ? undefined : answers.entry(500),
+    fixture.remote.answerWith(
+      () => (sent: OutgoingEntry) => (sent.entityId === 'good' ? undefined : answers.entry(500)),
     );
     await fixture.notes.saveAll(['1', '2', '3', '4', 'good'].map((id) => ({ id })));
 
@@ -135,7 +127,7 @@ describe('a batch', () => {
 });
 
 describe('refusals in a row', () => {
-  test('of three lanes with 500 are the endpoint\'s fault: attempts are given back', async () => {
+  test("of three lanes with 500 are the endpoint's fault: attempts are given back", async () => {
     const fixture = world({ batchSize: 1, concurrency: 1 });
     fixture.remote.answerWith(() => answers.entry(500));
     await fixture.notes.saveAll([{ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'd' }]);
@@ -163,7 +155,9 @@ describe('refusals in a row', () => {
     expect(await fixture.backend.deadLetters()).toEqual([]);
     const after = await fixture.backend.pendingChanges();
     expect(after.map(({ attempts }) => attempts)).toEqual([0, 0, 0]);
-    expect(after.map(({ expiresAt }) => expiresAt)).toEqual(before.map(({ expiresAt }) => expiresAt));
+    expect(after.map(({ expiresAt }) => expiresAt)).toEqual(
+      before.map(({ expiresAt }) => expiresAt),
+    );
   });
 
   test('of a whole batch with 403 touch no entry', async () => {
@@ -189,7 +183,9 @@ describe('refusals in a row', () => {
 
   test('of one transaction over many lanes count once', async () => {
     const fixture = world({ batchSize: 10 });
-    fixture.remote.answerWith(({ batch }) => (batch[0]?.group == null ? 'apply' : answers.entry(500)));
+    fixture.remote.answerWith(({ batch }) =>
+      batch[0]?.group == null ? 'apply' : answers.entry(500),
+    );
     await fixture.backend.transaction(async (tx) => {
       for (const id of ['a', 'b', 'c', 'd']) await tx.store(fixture.notes).save({ id });
     });
@@ -223,8 +219,8 @@ describe('an entry', () => {
 
   test('waits at least as long as the server asked, at most a day', async () => {
     const fixture = world();
-    fixture.remote.answerWith(() => (sent: OutgoingEntry) =>
-      answers.entry(423, sent.entityId === 'a' ? 3_600_000 : 1e12),
+    fixture.remote.answerWith(
+      () => (sent: OutgoingEntry) => answers.entry(423, sent.entityId === 'a' ? 3_600_000 : 1e12),
     );
     const now = fixture.runtime.clock.now();
 
@@ -323,7 +319,9 @@ describe('events', () => {
     });
 
     expect(
-      fixture.events.map((event) => (event.type === 'entry-enqueued' ? event.operation : event.type)),
+      fixture.events.map((event) =>
+        event.type === 'entry-enqueued' ? event.operation : event.type,
+      ),
     ).toEqual(['create', 'create', 'update', 'delete']);
   });
 });

@@ -11,7 +11,7 @@ import { readPullState, writePullState, type PullState } from './pull-state.ts';
 import type { RunWindow } from './run-window.ts';
 import { ABORT_GRACE_MS } from './send-batch.ts';
 import type { Principal, SyncContext } from './sync-context.ts';
-import { sweepRows } from './sweep-rows.ts';
+import { latestFetch, sweepRows } from './sweep-rows.ts';
 
 /** A page that was overtaken by acknowledgements is fetched again so often, then taken as it is. */
 const MAX_REFETCHES = 3;
@@ -126,8 +126,10 @@ export class PullPass {
     const { writer, runtime } = this.#context;
     await writer.write(async (uow) => {
       const { sweepFrom } = await this.#readState(uow, collection);
-      // Later than anything fetched so far, also by an earlier start that was cut off.
-      const from = Math.max(runtime.clock.now(), sweepFrom ?? 0) + 1;
+      // Later than anything fetched so far, also by an earlier start that was cut off, and by a clock
+      // that was ahead of today's.
+      const latest = await latestFetch(uow, this.#principal.partition, collection);
+      const from = Math.max(runtime.clock.now(), sweepFrom ?? 0, latest) + 1;
       writePullState(uow, this.#principal.partition, collection, { cursor: null, sweepFrom: from });
     });
   }

@@ -147,6 +147,7 @@ export class PushPass {
           now,
           worst,
           deferLow: true,
+          held: new Set([...this.#flights].map(({ claim }) => claim.fence)),
           agingMs: options.agingMs,
         });
       },

@@ -1,5 +1,7 @@
 import { retryEntry } from '../queue/control.ts';
 import { findEntry, place } from '../queue/lanes.ts';
+import { rowOf } from '../queue/lookup.ts';
+import { detailOf, type EntryRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import type { Refund } from './outcome-policy.ts';
 import type { SyncContext } from './sync-context.ts';
@@ -22,6 +24,8 @@ export async function refundEntries(
     if (entry === undefined || entry.state === 'conflict') continue;
     const attempts = Math.max(0, entry.attempts - 1);
     if (entry.state === 'dead') {
+      // It left its lane, and newer writes wait in it: coming back behind them it would undo them.
+      if (await isOvertaken(uow, entry)) continue;
       revived += 1;
       await retryEntry(uow, partition, seq, () => runtime.ids.uuid(), limits, rulesOf);
       const again = await findEntry(uow, partition, seq);
@@ -34,4 +38,10 @@ export async function refundEntries(
     await place(uow, refunded);
   }
   return revived;
+}
+
+async function isOvertaken(uow: UnitOfWork, entry: EntryRecord): Promise<boolean> {
+  if (detailOf(entry).isDetached !== true) return false;
+  const row = await rowOf(uow, entry);
+  return row !== undefined && row.depth > 0;
 }

@@ -19,6 +19,33 @@ export async function sweepRows(
   rules: CollectionRules,
   isNewer: (id: EntityId) => boolean,
 ): Promise<void> {
+  for await (const row of rowsOf(uow, partition, collection)) {
+    // A row without a time of fetching was never on the server: it is only here.
+    if (row.fetchedAt === null || row.fetchedAt >= sweepFrom || isNewer(row.id)) continue;
+    if (row.depth === 0) uow.deleteRow(row);
+    else if (row.version !== null || row.shadow !== null)
+      await rebaseOnPull(uow, row, { value: null, version: null }, false, rules);
+  }
+}
+
+/** The latest time at which any row of a collection was fetched; 0 if none was. */
+export async function latestFetch(
+  uow: UnitOfWork,
+  partition: number,
+  collection: string,
+): Promise<number> {
+  let latest = 0;
+  for await (const { fetchedAt } of rowsOf(uow, partition, collection)) {
+    latest = Math.max(latest, fetchedAt ?? 0);
+  }
+  return latest;
+}
+
+async function* rowsOf(
+  uow: UnitOfWork,
+  partition: number,
+  collection: string,
+): AsyncGenerator<RowRecord> {
   let after: RowRecord['id'] | undefined;
   for (;;) {
     const rows = (await uow.scan('rows', {
@@ -26,13 +53,7 @@ export async function sweepRows(
       ...(after === undefined ? {} : { from: [after], fromOpen: true }),
       limit: CHUNK,
     })) as unknown as readonly RowRecord[];
-    for (const row of rows) {
-      // A row without a time of fetching was never on the server: it is only here.
-      if (row.fetchedAt === null || row.fetchedAt >= sweepFrom || isNewer(row.id)) continue;
-      if (row.depth === 0) uow.deleteRow(row);
-      else if (row.version !== null || row.shadow !== null)
-        await rebaseOnPull(uow, row, { value: null, version: null }, false, rules);
-    }
+    yield* rows;
     if (rows.length < CHUNK) return;
     after = rows.at(-1)?.id;
   }
