@@ -6,6 +6,7 @@ import type { Storage } from '../core/ports/storage.ts';
 import type { BackendOptions } from '../core/store/backend-options.ts';
 import { NexusStore, type StoreOptions } from '../core/store/nexus-store.ts';
 import { StoreBackend } from '../core/store/store-backend.ts';
+import { whyAsleep } from '../core/store/why-asleep.ts';
 import { memoryRemote, type MemoryRemote } from './memory-remote.ts';
 import { createVirtualRuntime, type VirtualRuntime } from './virtual-runtime.ts';
 
@@ -39,11 +40,13 @@ export class BackendFixture {
   readonly backend: StoreBackend;
   readonly notes: NexusStore<Note>;
   readonly events: SyncEvent[] = [];
+  readonly isAuto: boolean;
 
   constructor(options: BackendFixtureOptions) {
     const { store, runtime, process, remote, ...rest } = options;
     this.runtime = runtime ?? createVirtualRuntime(1);
     this.remote = (remote ?? memoryRemote({ hints: false })) as MemoryRemote;
+    this.isAuto = rest.autoSync ?? false;
     this.backend = new StoreBackend(process ?? this.runtime, {
       autoSync: false,
       ...rest,
@@ -92,6 +95,37 @@ export class BackendFixture {
   get requests(): readonly (readonly string[])[] {
     return this.remote.attempts.map(({ batch }) => batch.map(({ entityId }) => String(entityId)));
   }
+}
+
+/**
+ * Makes fixtures that are closed after each test, and checks then that nothing was left behind: no timer,
+ * and nothing pending that nobody would ever send.
+ */
+export function fixtures(
+  afterEach: (check: () => Promise<void>) => void,
+  makeStorage: () => Storage,
+): (options?: Partial<BackendFixtureOptions>) => BackendFixture {
+  const made: BackendFixture[] = [];
+  afterEach(async () => {
+    const left = made.splice(0);
+    const faults: string[] = [];
+    for (const fixture of left) {
+      const { backend, isAuto } = fixture;
+      const fault = isAuto && backend.isOpen ? await whyAsleep(backend) : null;
+      if (fault !== null) faults.push(fault);
+      await fixture.wait(backend.close());
+    }
+    for (const { runtime } of left) {
+      await runtime.settle();
+      if (runtime.pendingTimers > 0) faults.push(`${runtime.pendingTimers} timers are left`);
+    }
+    if (faults.length > 0) throw new Error(faults.join('; '));
+  });
+  return (options = {}) => {
+    const fixture = new BackendFixture({ storage: makeStorage(), ...options });
+    made.push(fixture);
+    return fixture;
+  };
 }
 
 export function failureOf(status?: number, code: string = 'remote/server'): SyncFailure {

@@ -13,7 +13,7 @@ const DAY = 24 * HOUR;
 const PROFILES = [commuter, rural, nightCharger, powerUser, flakyNetwork];
 const PLATFORMS = ['android', 'ios'] as const;
 const VERSION: AndroidVersion = 16;
-/** `NEXUS_SEEDS=20 npm run vitest -- run simulate-device` for a longer look. */
+/** `NEXUS_DEVICE_SEEDS=20 npm run vitest -- run simulate-device` for a longer look. */
 const SEEDS = Number(process.env['NEXUS_DEVICE_SEEDS'] ?? 2);
 
 function week(
