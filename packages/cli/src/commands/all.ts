@@ -1,6 +1,7 @@
 import type { Command } from '../command.ts';
 import { cancelCommand, discardCommand, retryCommand } from './change.ts';
 import { daemonCommand } from './daemon.ts';
+import { doctorCommand } from './doctor.ts';
 import { explainCommand } from './explain.ts';
 import { exportCommand } from './export.ts';
 import { historyCommand } from './history.ts';
@@ -24,4 +25,5 @@ export const COMMANDS: readonly Command[] = [
   cancelCommand,
   exportCommand,
   serveCommand,
+  doctorCommand,
 ];
