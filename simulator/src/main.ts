@@ -1,4 +1,5 @@
 import { keepInCorpus, runCorpus } from './corpus.ts';
+import { runMutants } from './mutants/run-mutants.ts';
 import { simOptions, USAGE, type SimOptions } from './options.ts';
 import { describeFailure } from './report.ts';
 import { runSeeds } from './run-seeds.ts';
@@ -14,15 +15,14 @@ async function main(args: readonly string[]): Promise<boolean> {
     console.log(USAGE);
     return true;
   }
-  const isCorpusClean = !options.corpus || (await runCorpus(options));
-  if (options.mutants !== undefined) {
-    const { runMutants } = await import('./mutants/run-mutants.ts');
-    return (await runMutants(options.mutants)) && isCorpusClean;
-  }
-  if (options.seed !== undefined && options.seeds === undefined)
-    return replay(options, options.seed);
-  if (options.seeds === undefined && options.corpus) return isCorpusClean;
-  return (await runSeeds(options)) && isCorpusClean;
+  const { seed, seeds, corpus, mutants } = options;
+  if (seed !== undefined && seeds === undefined) return replay(options, seed);
+  const isCorpusClean = !corpus || (await runCorpus(options));
+  // Without any wish some seeds are run.
+  const wantsSeeds = seeds !== undefined || (!corpus && mutants === undefined);
+  const areSeedsClean = !wantsSeeds || (await runSeeds(options));
+  const areMutantsCaught = mutants === undefined || (await runMutants(mutants));
+  return isCorpusClean && areSeedsClean && areMutantsCaught;
 }
 
 async function replay(options: SimOptions, seed: number): Promise<boolean> {

@@ -40,9 +40,9 @@ export function checkDepartures(scene: Scene, commit: Commit, wishes: Wishes): v
       life.isGone = true;
       life.goneBy = wishes.context;
     }
+    if (life !== undefined && wishes.mayErase) life.isErased = true;
     if (isAcknowledged(scene, before)) continue;
     if (history.conflicted.has(before.idempotencyKey)) continue;
-    if (life !== undefined && wishes.mayErase) life.isErased = true;
     if (wishes.mayErase || wishes.mayRemove) continue;
     if (wishes.mayVanish && before.operation === 'create' && before.ambiguous !== 1) continue;
     scene.fail('lost', `${name(before)} ${before.payload} left the queue and no server has it`);
