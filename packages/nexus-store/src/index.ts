@@ -5,6 +5,19 @@
  * @module
  */
 import {
+  BackgroundSyncServiceFactory as CoreFactory,
+  type BackgroundSyncProvider,
+  type ServiceParts,
+} from './core/background/background-sync-service-factory.ts';
+import type { BackgroundSyncService } from './core/background/background-sync-service.ts';
+import {
+  defineBackgroundSync as define,
+  type BackgroundSync,
+  type BackgroundSyncDefinition,
+} from './core/background/define-background-sync.ts';
+import { NoOpSyncService as CoreNoOpSyncService } from './core/background/no-op-sync-service.ts';
+import { registeredProviders } from './core/background/provider-registry.ts';
+import {
   PrioritySyncQueue as CoreQueue,
   type PrioritySyncQueueOptions,
 } from './core/queue/priority-sync-queue.ts';
@@ -30,6 +43,79 @@ export class PrioritySyncQueue<T> extends CoreQueue<T> {
   }
 }
 
+/**
+ * Wires a backend to the platform's background service. Call it once, at module scope of the entry
+ * file: a headless start evaluates that file and nothing else.
+ *
+ * @throws UsageError `usage/invalid-argument`, naming the wrong field of `config`
+ */
+export function defineBackgroundSync(
+  definition: BackgroundSyncDefinition & { readonly runtime?: Runtime },
+): BackgroundSync {
+  return define(definition.runtime ?? createStandardRuntime(), definition);
+}
+
+/** Picks the background service of the platform it runs on. */
+export const BackgroundSyncServiceFactory: {
+  /**
+   * The service of the first provider that detects its platform, else one that does nothing.
+   *
+   * @param providers by default those whose packages were imported
+   */
+  create(
+    providers?: readonly BackgroundSyncProvider[],
+    parts?: ServiceParts & { readonly runtime?: Runtime },
+  ): BackgroundSyncService;
+} = {
+  create: (providers = registeredProviders(), parts = {}) =>
+    CoreFactory.create(
+      parts.runtime ?? parts.backend?.runtime ?? createStandardRuntime(),
+      providers,
+      parts,
+    ),
+};
+
+/** Where nothing wakes the app: `isSupported` is false and every call resolves. */
+export class NoOpSyncService extends CoreNoOpSyncService {
+  constructor(options: ServiceParts & { readonly runtime?: Runtime } = {}) {
+    super(options.runtime ?? options.backend?.runtime ?? createStandardRuntime(), options);
+  }
+}
+
+export {
+  BackgroundSyncConfig,
+  type BackgroundSyncConfigOptions,
+} from './core/background/background-sync-config.ts';
+export {
+  BackgroundSyncService,
+  type BackgroundSyncServiceOptions,
+  type ScheduleOutcome,
+} from './core/background/background-sync-service.ts';
+export type { BackgroundSyncProvider } from './core/background/background-sync-service-factory.ts';
+export { BackgroundSyncStatus } from './core/background/background-sync-status.ts';
+export type { BackgroundSyncTask, TaskContext } from './core/background/background-sync-task.ts';
+export type { TaskResult } from './core/background/budgeted-run.ts';
+export type {
+  BackgroundSync,
+  BackgroundSyncDefinition,
+} from './core/background/define-background-sync.ts';
+export type { Explanation, Reason, ReasonCode } from './core/background/explain.ts';
+export type { JournalRecord } from './core/background/journal.ts';
+export { registerBackgroundSyncProvider } from './core/background/provider-registry.ts';
+export type { DeviceFacts, DeviceState } from './core/ports/device-state.ts';
+export type {
+  Constraints,
+  NetworkType,
+  PendingRequest,
+  PlatformScheduler,
+  RunResult,
+  SchedulerCapabilities,
+  ScheduleRequest,
+  ScheduleResult,
+  StopReason,
+  WakeUp,
+  WeakenedField,
+} from './core/ports/platform-scheduler.ts';
 export {
   NexusStore,
   type DeleteOptions,
