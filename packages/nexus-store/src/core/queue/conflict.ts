@@ -100,8 +100,11 @@ export async function rebaseOnPull(
   if (head !== undefined && isEcho) {
     // It is on the server: nothing may be folded into it, and whatever is answered now, it is done.
     uow.putEntry(withDetail({ ...head, ambiguous: 1 }, { isEchoed: true }));
-  } else if (head !== undefined && detailOf(head).pinned === undefined) {
-    uow.putEntry(withDetail(head, { pinned: { version: row.version, value: row.shadow } }));
+  } else if (head !== undefined) {
+    const { pinned = { version: row.version, value: row.shadow } } = detailOf(head);
+    // Whoever decides a waiting conflict decides against what the server has now.
+    const conflict = head.state === 'conflict' ? remote : detailOf(head).conflict;
+    uow.putEntry(withDetail(head, { pinned, conflict }));
   }
   const moved = { ...row, shadow: remote.value, version: remote.version };
   uow.putRow(moved);

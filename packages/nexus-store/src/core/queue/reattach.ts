@@ -1,7 +1,7 @@
 import type { RulesOf } from './collection-rules.ts';
 import { appendMutation, enqueueMutation } from './enqueue.ts';
 import type { QueueLimits } from './limits.ts';
-import { rowOf } from './lookup.ts';
+import { findEntry, rowOf } from './lookup.ts';
 import type { NewMutation } from './mutation.ts';
 import { detailOf, type EntryDetail, type EntryRecord } from './records.ts';
 import { removeEntries } from './removal.ts';
@@ -30,6 +30,9 @@ export async function reattach(
   const { seq } = isLatest
     ? await appendMutation(uow, row, mutation, rules, entry.seq)
     : await enqueueMutation(uow, mutation, rules, room);
+  const again = seq === null ? undefined : await findEntry(uow, entry.partition, seq);
+  // What the server may have applied is still frozen, and keeps its key.
+  if (again !== undefined && entry.ambiguous === 1) uow.putEntry({ ...again, ambiguous: 1 });
   return seq;
 }
 
