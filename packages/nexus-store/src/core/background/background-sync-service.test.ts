@@ -710,6 +710,22 @@ describe('a fresh process', () => {
     expect(reasons.map(({ code }) => code)).toEqual(['nothing-pending']);
   });
 
+  test('that only looks explains with the configuration last given', async () => {
+    const first = boot();
+    await first.init({ requiresCharging: true });
+    await first.save('normal');
+    const next = boot({
+      database: first.database,
+      runtime: first.runtime,
+      facts: { isCharging: false },
+    });
+
+    const { reasons } = await next.service.explain();
+
+    expect(reasons.map(({ code }) => code)).toEqual(['constraint-unmet']);
+    expect(next.scheduler.asked).toEqual([]);
+  });
+
   test('that is woken before it is initialised runs with the configuration last given', async () => {
     const first = boot();
     await first.init({ requiresCharging: true, budget: '5s' });

@@ -280,16 +280,18 @@ export class BackgroundSyncService {
     const now = this.#runtime.clock.now();
     if (backend !== undefined) await backend.queueFacts();
     const gate = await backend?.writer.read(readGate);
-    const state = await this.#memory.load();
+    const loaded = await this.#memory.load();
+    const state = this.#memory.seen ?? loaded;
     return explain({
       now,
       isSupported: this.isSupported,
-      config: this.#config ?? null,
+      // A process that only looks knows what the app has configured.
+      config: this.#config ?? (state.config === null ? null : this.#configOf(state)),
       isCancelled: this.#isCancelled,
       status: backend?.status.current ?? INITIAL_STATUS,
       askedToWaitUntil: gate === undefined ? null : askedToWaitUntil(gate, now),
       device: (await this.#edges.read()) ?? UNKNOWN_DEVICE,
-      state: this.#memory.seen ?? state,
+      state,
       history: await this.history(),
     });
   }

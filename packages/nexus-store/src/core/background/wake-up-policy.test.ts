@@ -205,6 +205,25 @@ describe('the time of a wake-up', () => {
     ]);
   });
 
+  test('moves on when the server asks for more than the wake-up that is pending allows', () => {
+    expect(onces({ ...high, nextAttemptAt: later, asked: { 'sync.soon': NOW - 5 } })).toMatchObject(
+      [{ earliestBeginAt: later, existing: 'update' }],
+    );
+    expect(
+      onces({ ...critical, nextAttemptAt: later, asked: { 'sync.critical': NOW - 5 } }),
+    ).toMatchObject([{ earliestBeginAt: later, existing: 'update' }]);
+  });
+
+  test('stays where it is while it is not too early', () => {
+    const asked = { 'sync.soon': NOW - 5, 'sync.critical': later + MINUTE };
+
+    expect(onces({ ...high, asked })).toMatchObject([{ existing: 'keep' }]);
+    expect(onces({ ...critical, nextAttemptAt: later, asked })).toMatchObject([
+      { existing: 'keep' },
+    ]);
+    expect(onces({ ...critical, asked })).toMatchObject([{ existing: 'update' }]);
+  });
+
   test('after failed runs grows as configured, and no longer than an interval', () => {
     const plain = new BackgroundSyncConfig();
     const linear = new BackgroundSyncConfig({ retryPolicy: { policy: 'linear' } });

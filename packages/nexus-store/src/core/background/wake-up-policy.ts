@@ -145,15 +145,15 @@ function oneOff(ids: ReturnType<typeof requestIds>, facts: PolicyFacts): Wish | 
     const floor = floorOf(nextAttemptAt, facts);
     const isUrgent = best <= 1;
     if (isUrgent && facts.isInFront && !facts.isOffline)
-      return wish(soon(ids.soon, facts, Math.max(floor, now + IN_FRONT_MS)));
+      return wish(soon(ids.soon, facts, floor, now + IN_FRONT_MS));
     if (best === 0 && mayCritical(facts)) return wish(critical(ids.critical, facts, floor));
     if (isUrgent || facts.wasCutOff)
-      return wish(soon(ids.soon, facts, Math.max(floor, now + JOIN_MS)), best === 0);
+      return wish(soon(ids.soon, facts, floor, now + JOIN_MS), best === 0);
   }
   if (facts.capabilities.kinds.includes('periodic')) return null;
   // Without periodic runs a chain of one-offs stands for them: it must not break while nothing waits.
   const intervalMs = effectiveIntervalMs(config, facts.capabilities, facts.hintedIntervalMs);
-  return wish(soon(ids.soon, facts, now + intervalMs));
+  return wish(soon(ids.soon, facts, now, now + intervalMs));
 }
 
 /** When the next run may begin: now, or when the queue wants it, or later. */
@@ -190,34 +190,48 @@ function periodic(id: string, facts: PolicyFacts): ScheduleRequest {
   };
 }
 
-function soon(id: string, facts: PolicyFacts, earliest: number): ScheduleRequest {
-  const { config, now, asked, running } = facts;
-  const known = asked[id];
-  // A burst of writes must not push the wake-up ahead of itself.
-  const isSoonEnough = known !== undefined && known <= earliest && !running.has(id);
+/** @param floor before which it would be in vain @param from when it is wanted, if it is not */
+function soon(id: string, facts: PolicyFacts, floor: number, from: number): ScheduleRequest {
+  const { config, now } = facts;
+  const earliest = Math.max(floor, from);
+  const known = pendingFor(id, facts, floor, earliest);
   return {
     id,
     kind: 'once',
-    earliestBeginAt: isSoonEnough ? known : earliest + jitterMs(facts, earliest - now),
+    earliestBeginAt: known ?? earliest + jitterMs(facts, earliest - now),
     constraints: config.constraints,
     backoff: backoffOf(facts),
     // iOS takes one short request only, and the periodic one is it.
     taskKind: 'processing',
-    existing: isSoonEnough ? 'keep' : 'update',
+    existing: known === null ? 'update' : 'keep',
   };
+}
+
+/**
+ * When a request is pending for that is as good as a new one; null if there is none. A burst of writes
+ * must not push its wake-up ahead of itself; one that the queue has overtaken would be in vain.
+ */
+function pendingFor(
+  id: string,
+  { asked, running, now }: PolicyFacts,
+  floor: number,
+  earliest: number,
+): number | null {
+  const known = asked[id];
+  if (known === undefined || running.has(id) || known > earliest) return null;
+  return floor <= now || known >= floor ? known : null;
 }
 
 function critical(id: string, facts: PolicyFacts, floor: number): ScheduleRequest {
   const isNow = floor <= facts.now;
-  const known = facts.asked[id];
-  const isSoonEnough = known !== undefined && known <= floor;
+  const latest = isNow ? floor : floor + MOST_JITTER_MS;
   const base: ScheduleRequest = {
     id,
     kind: 'once',
     constraints: CRITICAL_CONSTRAINTS,
     taskKind: 'processing',
     // While its own run is at work, `keep` would leave nothing behind.
-    existing: isSoonEnough && !facts.running.has(id) ? 'keep' : 'update',
+    existing: pendingFor(id, facts, floor, latest) === null ? 'update' : 'keep',
   };
   if (isNow && facts.capabilities.expedited) return { ...base, expedited: true };
   const backoff = backoffOf(facts);

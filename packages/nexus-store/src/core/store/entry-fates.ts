@@ -116,7 +116,9 @@ export class EntryFates {
   }
 
   async #look(ids: readonly EntryId[]): Promise<void> {
-    await this.#writer.read(async (uow) => {
+    // In the line of writes, not beside it: what an earlier commit here did to the entry has been told
+    // by then, and absence means that another context settled it.
+    await this.#writer.write(async (uow) => {
       for (const id of ids) await this.#lookAt(uow, id);
     });
   }

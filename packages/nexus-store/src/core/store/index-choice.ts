@@ -47,10 +47,9 @@ function rangesOf(conditions: readonly Condition[]): readonly IndexRange[] | nul
   for (const { operator, operand } of conditions) {
     const value = indexValue(operand);
     if (value === null) return null;
-    // Of several lower bounds one is enough: every row is checked again.
-    if (operator === 'gt' || operator === 'gte')
-      range = { ...range, from: [value], fromOpen: operator === 'gt' };
-    else range = { ...range, to: [value], toOpen: operator === 'lt' };
+    // Of several lower bounds one is enough, and an open one may be closed: every row is checked again.
+    if (operator === 'gt' || operator === 'gte') range = { ...range, from: [value] };
+    else range = { ...range, to: [value] };
   }
   return [range];
 }

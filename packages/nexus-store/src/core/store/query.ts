@@ -119,8 +119,9 @@ export function matches(value: unknown, conditions: readonly Condition[]): boole
       return (operand as readonly unknown[]).some((item) => compare(actual, item) === 0);
     if (operator === 'eq' || operator === 'ne')
       return (compare(actual, operand) === 0) === (operator === 'eq');
-    // A missing field is neither more nor less than anything.
-    if (actual === undefined || actual === null || rankOf(actual) !== rankOf(operand)) return false;
+    // What is missing, or of another kind, is neither more nor less than anything; nor is NaN.
+    if (rankOf(actual) === 0 || rankOf(actual) !== rankOf(operand)) return false;
+    if (Number.isNaN(comparable(actual)) || Number.isNaN(comparable(operand))) return false;
     const order = compare(actual, operand);
     if (operator === 'gt') return order > 0;
     if (operator === 'gte') return order >= 0;
@@ -137,7 +138,7 @@ export function fieldOf(value: unknown, field: string): unknown {
 /** A total order of values: nothing, then booleans, numbers and dates, texts, everything else. */
 export function compare(a: unknown, b: unknown): number {
   const [x, y] = [comparable(a), comparable(b)];
-  const [rankX, rankY] = [rankOf(x), rankOf(y)];
+  const [rankX, rankY] = [rankOf(a), rankOf(b)];
   if (rankX !== rankY) return rankX - rankY;
   if (rankX === 0) return 0;
   if (typeof x === 'string') return compareTexts(x, y as string);
@@ -171,17 +172,29 @@ function rankOf(value: unknown): number {
   if (value === undefined || value === null) return 0;
   if (typeof value === 'boolean') return 1;
   if (typeof value === 'number' || typeof value === 'bigint' || value instanceof Date) return 2;
-  return 3;
+  return typeof value === 'string' ? 3 : 4;
 }
 
 /**
- * What of a field goes into its index: text and numbers as they are, dates and booleans as numbers. An
- * indexed field holds values of one type: false and 0 would stand in one place.
+ * What of a field goes into its index: text and numbers as they are, dates, booleans and big integers as
+ * numbers. An indexed field holds values of one type: false and 0 would stand in one place.
  */
 export function indexValue(value: unknown): string | number | null {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.getTime();
-  return null;
+  switch (typeof value) {
+    case 'string':
+      return value;
+    case 'boolean':
+      return value ? 1 : 0;
+    case 'number':
+      return Number.isNaN(value) ? null : finite(value);
+    case 'bigint':
+      return finite(Number(value));
+    default:
+      return value instanceof Date && !Number.isNaN(value.getTime()) ? value.getTime() : null;
+  }
+}
+
+/** Databases store no infinity; nothing else stands where it is put. -0 and 0 are one. */
+function finite(value: number): number {
+  return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value)) || 0;
 }

@@ -199,12 +199,7 @@ const NEVER = new AbortController().signal;
 
 /** What the server has: as the conflict brought it, or as a pull did since. */
 function remoteOf(entry: EntryRecord, row: RowRecord | undefined): RemoteState {
-  const { conflict, failure, pinned } = detailOf(entry);
-  const pulled = { version: row?.version ?? null, value: row?.shadow ?? null };
-  if (conflict === undefined) return pulled;
-  const isPulledSince =
-    pinned !== undefined && (row?.fetchedAt ?? 0) >= (failure?.at ?? Number.MAX_SAFE_INTEGER);
-  return isPulledSince ? pulled : conflict;
+  return detailOf(entry).conflict ?? { version: row?.version ?? null, value: row?.shadow ?? null };
 }
 
 async function view(uow: UnitOfWork, entry: EntryRecord): Promise<Entry> {

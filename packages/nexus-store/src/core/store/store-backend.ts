@@ -101,8 +101,9 @@ export class StoreBackend {
 
   async resume(): Promise<void> {
     const { engine, writer, status } = await this.#opened();
-    engine.resume();
+    // Stored first: if that fails, it is still paused, here and after a restart.
     await writer.write((uow) => changeSession(uow, { isPaused: false }));
+    engine.resume();
     this.#core.setListening(true);
     this.#core.auto.onRest(await status.refreshNow());
     this.#core.wake();

@@ -77,7 +77,8 @@ describe('a write goes by itself', () => {
       ...(await fixture.backend.deadLetters()),
     ];
     const head = (id: string): string =>
-      heads.filter(({ entityId }) => entityId === id).toSorted((a, b) => a.seq - b.seq)[0]?.id ?? '';
+      heads.filter(({ entityId }) => entityId === id).toSorted((a, b) => a.seq - b.seq)[0]?.id ??
+      '';
 
     await fixture.backend.cancel(head('a'));
     await fixture.backend.discard(head('b'));
@@ -226,12 +227,14 @@ describe('whatever happens', () => {
     'pending and not blocked means a run or a timer, and in the end everything is settled (seed %i)',
     async (seed) => {
       const random = createSeededRandom(seed, 'auto');
-      const pick = <T>(list: readonly T[]): T => list[Math.floor(random.float() * list.length)] as T;
+      const pick = <T>(list: readonly T[]): T =>
+        list[Math.floor(random.float() * list.length)] as T;
       const fixture = auto({ maxAttempts: 4, concurrency: 2, batchSize: 3, requestTimeout: '5s' });
       fixture.remote.answerWith(() => pick(outcomes));
       for (let step = 0; step < 60; step += 1) {
         const id = `n${Math.floor(random.float() * 6)}`;
-        if (random.float() < 0.8) await fixture.notes.save({ id, at: step }, { priority: pick(priorities) });
+        if (random.float() < 0.8)
+          await fixture.notes.save({ id, at: step }, { priority: pick(priorities) });
         else await fixture.notes.delete(id);
         if (random.float() < 0.1) fixture.runtime.jumpWallClock((random.float() - 0.5) * 60_000);
         await fixture.runtime.advance(Math.floor(random.float() * 4_000));
@@ -242,7 +245,9 @@ describe('whatever happens', () => {
 
       const left = await fixture.backend.pendingChanges();
       const dead = new Set((await fixture.backend.deadLetters()).map(({ entityId }) => entityId));
-      expect(left.filter(({ entityId, state }) => state === 'pending' && !dead.has(entityId))).toEqual([]);
+      expect(
+        left.filter(({ entityId, state }) => state === 'pending' && !dead.has(entityId)),
+      ).toEqual([]);
       expect(await whyAsleep(fixture.backend)).toBeNull();
     },
   );

@@ -31,7 +31,11 @@ const server = (fixture: BackendFixture): unknown => fixture.remote.server.value
 describe('a conflict is settled', () => {
   const theirs = { id: 'a', text: 'theirs', at: 2 };
   const cases: readonly [string, ConflictStrategy<Note> | undefined, unknown][] = [
-    ['by default field by field, ours where both changed', undefined, { id: 'a', text: 'ours', at: 2 }],
+    [
+      'by default field by field, ours where both changed',
+      undefined,
+      { id: 'a', text: 'ours', at: 2 },
+    ],
     ['by merge-fields', 'merge-fields', { id: 'a', text: 'ours', at: 2 }],
     [
       'by merge-fields that prefers theirs',
@@ -80,7 +84,7 @@ describe('a conflict is settled', () => {
     expect(await fixture.notes.get('a')).toEqual(expected);
   });
 
-  test('with three sides that are the handler\'s own, and word that there is no screen', async () => {
+  test("with three sides that are the handler's own, and word that there is no screen", async () => {
     const seen: ConflictContext<Note>[] = [];
     const handler = (context: ConflictContext<Note>): Resolution<Note> => {
       seen.push(context);
@@ -264,7 +268,9 @@ describe('a parked conflict', () => {
     });
 
     await fixture.wait(fixture.backend.sync());
-    const parked = (await fixture.backend.pendingChanges()).find(({ state }) => state === 'conflict');
+    const parked = (await fixture.backend.pendingChanges()).find(
+      ({ state }) => state === 'conflict',
+    );
     const before = server({ ...fixture, remote: fixture.remote } as BackendFixture);
     await fixture.backend.resolveConflict(parked?.id ?? '', { use: 'remote' });
     const report = await fixture.wait(fixture.backend.sync());

@@ -305,3 +305,22 @@ test('a pull that works ends the failures that pulls had before', async () => {
   expect(fixture.typesOf('gate-opened', 'gate-closed')).toEqual(['gate-opened', 'gate-closed']);
   expect(fixture.backend.status.current.lastFailure).toBeNull();
 });
+
+test('a wish to wait that another context was told stops a run in its middle', async () => {
+  const database = memoryDatabase();
+  const one = world({ storage: memoryStorage({ database }), batchSize: 1, concurrency: 1 });
+  const two = world({ storage: memoryStorage({ database }), runtime: one.runtime });
+  const held = deferred();
+  one.remote.answerNext({ until: held.promise, answer: 'apply' });
+  await one.notes.saveAll([{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
+  const running = one.backend.sync();
+  await one.settle();
+  two.remote.answerNext(answers.endpoint(503, hour));
+  await two.wait(two.backend.sync());
+
+  held.resolve();
+  const report = await one.wait(running);
+
+  expect(report).toMatchObject({ pushed: 1, remaining: 2, stoppedBy: 'blocked' });
+  expect(one.requests).toHaveLength(1);
+});

@@ -1,6 +1,7 @@
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import {
   afterLesson,
+  askedToWaitUntil,
   GATE_SHUT,
   isOpen,
   readGate,
@@ -48,6 +49,15 @@ export class GateWatch {
       return gate;
     });
     return this.#gate;
+  }
+
+  /**
+   * Looks at the gate in a transaction that is about to claim: another context may have been asked to
+   * leave the server alone. False if nothing may be sent now.
+   */
+  async permits(uow: UnitOfWork): Promise<boolean> {
+    this.#gate = await readGate(uow);
+    return askedToWaitUntil(this.#gate, this.#context.runtime.clock.now()) === null;
   }
 
   /** A request begins. Returns its number. */

@@ -166,7 +166,8 @@ export class OutcomePolicy {
       case 'too-large':
       case 'rejected':
         settlements.set(entry.seq, bury(outcome.failure, 0));
-        if (isForbidden(outcome)) this.#count(this.#streaks.forbidden, entry, outcome.failure, verdict);
+        if (isForbidden(outcome))
+          this.#count(this.#streaks.forbidden, entry, outcome.failure, verdict);
         return;
       case 'retry':
         if (outcome.scope === 'endpoint') judgeEndpoint(entry, outcome, verdict);

@@ -76,6 +76,11 @@ export class PullPass {
     for (let refetches = 0; ;) {
       if (!(await beforePage()) || !this.#window.fits(0)) return false;
       const state = await this.#context.writer.read((uow) => this.#readState(uow, collection));
+      if (state.cursor === null && state.sweepFrom === null) {
+        // The first pull of all: rows known from acknowledgements may be gone on the server by now.
+        await this.#startOver(collection);
+        continue;
+      }
       this.#acknowledged = new Set();
       const page = await this.#fetch(collection, state);
       if (page === 'expired') {

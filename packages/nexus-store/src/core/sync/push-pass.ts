@@ -107,6 +107,10 @@ export class PushPass {
   async #launch(isCriticalSlot: boolean): Promise<boolean> {
     const seen = this.#changes;
     const claim = await this.#claim(isCriticalSlot);
+    if (claim === 'held') {
+      this.#stop ??= 'blocked';
+      return false;
+    }
     if (claim === undefined) {
       if (seen !== this.#changes) return false;
       if (isCriticalSlot) this.#mayHoldCritical = false;
@@ -127,7 +131,8 @@ export class PushPass {
     this.#lookAgain();
   }
 
-  async #claim(isCriticalSlot: boolean): Promise<Claim | undefined> {
+  /** `held`: the server asked another context to be left alone. */
+  async #claim(isCriticalSlot: boolean): Promise<Claim | 'held' | undefined> {
     const { context, principal, window, policy, gates } = this.#setting;
     const { writer, runtime, options } = context;
     const { partition } = principal;
@@ -138,6 +143,7 @@ export class PushPass {
     return writer.write(
       async (uow) => {
         const now = runtime.clock.now();
+        if (!(await gates.permits(uow))) return 'held' as const;
         await this.#buryExpired(uow, partition, now);
         return claimEntries(uow, {
           partition,

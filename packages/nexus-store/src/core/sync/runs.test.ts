@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
-import { answers, fixtures, type BackendFixture } from '../../testing/backend-fixture.ts';
+import { fixtures, type BackendFixture } from '../../testing/backend-fixture.ts';
 import { deferred } from '../../testing/deferred.ts';
 import { faultyStorage } from '../../testing/faulty-storage.ts';
 import { memoryRemote } from '../../testing/memory-remote.ts';
@@ -473,7 +473,6 @@ test('with 100,000 low entries and 50 ms latency a critical save arrives within 
   const way = (): Promise<void> => new Promise((resolve) => void runtime.timers.after(25, resolve));
   const arrived = new Map<unknown, number>();
   const remote: Remote = {
-    ...memoryRemote({ hints: false, pull: false }),
     capabilities: { pull: false, hints: false, maxBatch: 100 },
     push: async (batch) => {
       await way();
@@ -481,6 +480,8 @@ test('with 100,000 low entries and 50 ms latency a critical save arrives within 
       await way();
       return batch.map(() => ({ kind: 'applied' }));
     },
+    pull: () => Promise.reject(new Error('not pulled here')),
+    listen: async () => {},
     close: async () => {},
   };
   const fixture = world({ runtime, remote, autoSync: true, limits: { maxEntries: 200_000 } });
