@@ -13,10 +13,10 @@ export const APPLICATION_ID = 0x6e787374;
 
 export type Durability = 'strict' | 'relaxed';
 
-/** Pages that the write-ahead log may hold before they are moved into the file: about 2.4 MB. */
-const CHECKPOINT_PAGES = 600;
+/** Pages that the write-ahead log may hold before they are moved into the file: about 4 MB, SQLite's own. */
+const CHECKPOINT_PAGES = 1_000;
 /** Commits happen inside somebody's frame; there a checkpoint is only the last resort. */
-const LAST_RESORT_CHECKPOINT_PAGES = 2_000;
+const LAST_RESORT_CHECKPOINT_PAGES = 3_000;
 
 /** What a database says of itself before anything is changed. */
 interface Identity {

@@ -155,7 +155,7 @@ export class Model extends WritingModel {
       group: undefined,
       after: new Set(),
       state: null,
-      ambiguous: null,
+      ambiguous: entry.ambiguous === 1 ? 1 : null,
       attempts: 0,
       isDetached: false,
     };
