@@ -40,7 +40,7 @@ describe('the command line', () => {
     }
     const { stdout } = await folder.run(['import', '--help']);
     expect(stdout).toContain('nexus-store import FILE');
-  });
+  }, 30_000);
 
   test.each([
     [['imprt'], 'usage/unknown-command', 'did you mean import?'],
