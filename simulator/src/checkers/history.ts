@@ -7,7 +7,7 @@ export interface Life {
   readonly collection: string;
   readonly entity: string;
   readonly keys: Set<string>;
-  readonly after: readonly number[];
+  after: readonly number[];
   readonly group: string | undefined;
   /** The entry as it was last in the database. */
   last: EntryOnDisk;
@@ -16,8 +16,8 @@ export interface Life {
   goneBy: string | undefined;
   /** The key under which the server applied it. */
   appliedKey: string | undefined;
-  /** The commit that brought it. */
-  readonly bornIn: number;
+  /** The commit that brought it, or brought it back to its lane. */
+  bornIn: number;
   /** The commit in which it was given up and left its lane; retried, it is a mutation made now. */
   detachedIn: number | undefined;
   /** The rows and entries of its user were erased. */
@@ -68,6 +68,11 @@ export class History {
         isCancelled: false,
       };
       this.lives.set(seq, life);
+    }
+    const isBack = detailOf(life.last).isDetached === true && detailOf(entry).isDetached !== true;
+    if (isBack) {
+      life.bornIn = commit;
+      life.after = detailOf(entry).after ?? [];
     }
     life.last = entry;
     life.isGone = false;

@@ -200,13 +200,15 @@ export class TrafficRules {
   }
 
   #checkLanes(flight: Flight): void {
+    const { history, fail } = this.#scene;
     const lanes = new Set(flight.operations.map(laneName));
     for (const other of this.#underWay) {
       if (other.context !== flight.context || other.kind !== 'push') continue;
       const shared = other.operations.find((operation) => lanes.has(laneName(operation)));
-      if (shared === undefined) continue;
+      // Another context took it over meanwhile, and has settled it.
+      if (shared === undefined || history.ofKey(shared.idempotencyKey)?.isGone !== false) continue;
       const what = `#${flight.number} and #${other.number}`;
-      this.#scene.fail('lane-twice', `${what} carry ${laneName(shared)} at the same time`);
+      fail('lane-twice', `${what} carry ${laneName(shared)} at the same time`);
     }
   }
 
