@@ -10,6 +10,7 @@ export default defineConfig({
     include: [
       '{packages,apps}/*/src/**/*.test.ts',
       '{bench,simulator}/src/**/*.test.ts',
+      'docs/**/*.test.ts',
       'tools/**/*.test.ts',
     ],
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.browser.test.ts'],

@@ -35,9 +35,21 @@ const steps = [
     name: 'field day',
     command: ['node', '--conditions=nexus-source', 'apps/field-day/src/main.ts', '--once'],
   },
+  {
+    name: 'simulator',
+    command: [
+      'node',
+      '--conditions=nexus-source',
+      'simulator/src/main.ts',
+      '--corpus',
+      '--seeds=300',
+      '--mutants=sample',
+    ],
+  },
   { name: 'package nexus-store', command: ['publint', '--strict', 'packages/nexus-store'] },
   { name: 'package server', command: ['publint', '--strict', 'packages/server'] },
   { name: 'package cli', command: ['publint', '--strict', 'packages/cli'] },
+  { name: 'package react-native', command: ['publint', '--strict', 'packages/react-native'] },
 ];
 
 /** @type {Counts} */
