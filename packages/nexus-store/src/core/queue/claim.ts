@@ -9,6 +9,7 @@ import type { UnitOfWork } from './unit-of-work.ts';
 
 export {
   deadEntries,
+  entriesInOrder,
   expiredEntries,
   hasReady,
   listEntries,
