@@ -341,11 +341,31 @@ export class BackendCore {
   /** Another context wrote: everyone looks again. */
   async refresh(): Promise<void> {
     await this.open();
+    await this.#followSession();
     this.watchers.refreshAll();
     const rest = await this.status.refreshNow(true);
     this.auto.onRest(rest);
     this.engine.notify(0);
     await this.fates.check();
+  }
+
+  /** Who is signed in, and whether anything may be sent, is one answer for all contexts. */
+  async #followSession(): Promise<void> {
+    const { principal: id = null, isPaused = false } = await this.writer.read(readSession);
+    if (isPaused !== this.engine.isPaused) {
+      if (isPaused) this.engine.pause();
+      else this.engine.resume();
+      this.setListening(!isPaused);
+    }
+    if (id === this.principal.id) return;
+    await this.engine.exclusively(async () => {
+      const partition =
+        id === null
+          ? ANONYMOUS
+          : await this.writer.write((uow) => partitionNumber(uow, principalPartition(id)));
+      this.principal = { partition, id };
+    });
+    await this.onPrincipal();
   }
 
   #log(message: string, error: unknown): void {

@@ -1,6 +1,6 @@
 import type { Entry, EntityId, EntryId } from '../model/entry.ts';
 import type { SyncPriority } from '../model/priority.ts';
-import { listEntries } from '../queue/claim.ts';
+import { deadEntries, entriesInOrder } from '../queue/claim.ts';
 import type { RemoteState } from '../queue/conflict.ts';
 import {
   cancelEntry,
@@ -43,29 +43,30 @@ export class QueueControl {
     this.#core = core;
   }
 
-  async list(wanted: (entry: EntryRecord) => boolean, limit: number): Promise<readonly Entry[]> {
-    const { writer, partition } = await this.#opened();
-    return writer.read(async (uow) => {
-      const found = (await listEntries(uow, partition, LIST_LIMIT))
-        .filter((entry) => entry.operation !== 'item' && wanted(entry))
-        .slice(0, limit);
-      return Promise.all(found.map((entry) => view(uow, entry)));
-    });
-  }
-
-  pendingChanges(
+  async pendingChanges(
     collection: string | undefined,
     limit: number = LIST_LIMIT,
   ): Promise<readonly Entry[]> {
-    return this.list(
-      (entry) =>
-        entry.state !== 'dead' && (collection === undefined || entry.collection === collection),
-      limit,
-    );
+    const { writer, partition } = await this.#opened();
+    return writer.read(async (uow) => {
+      const found: Entry[] = [];
+      // Page by page: a million may wait where ten were asked for.
+      for await (const entry of entriesInOrder(uow, partition)) {
+        if (found.length >= limit) break;
+        const isWanted = collection === undefined || entry.collection === collection;
+        if (entry.state !== 'dead' && isWanted) found.push(await view(uow, entry));
+      }
+      return found;
+    });
   }
 
-  deadLetters(filter: DeadLetterFilter): Promise<readonly Entry[]> {
-    return this.list((entry) => entry.state === 'dead' && matchesFilter(entry, filter), LIST_LIMIT);
+  async deadLetters(filter: DeadLetterFilter): Promise<readonly Entry[]> {
+    const { writer, partition } = await this.#opened();
+    return writer.read(async (uow) => {
+      const dead = await deadEntries(uow, partition, LIST_LIMIT);
+      const found = dead.filter((entry) => matchesFilter(entry, filter));
+      return Promise.all(found.map((entry) => view(uow, entry)));
+    });
   }
 
   async entry(id: EntryId): Promise<Entry | undefined> {
