@@ -12,6 +12,8 @@ import { CASES } from './cases/index.ts';
 import { installPeers } from './peers/install-peers.ts';
 import { PEER_CASES } from './peers/peer-cases.ts';
 
+// An exit on purpose runs the handlers that remove what is temporary; a signal alone does not.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<void> {
