@@ -29,8 +29,10 @@ const WEATHER: readonly WeatherKind[] = [
   'doubled',
 ];
 
-/** What a plan does, and how often in relation to the others. */
-type Weights = readonly (readonly [weight: number, make: (draw: Draw) => Operation])[];
+/** What a plan does, and how often in relation to the others. A scene is several steps in a row. */
+type Weights = readonly (readonly [weight: number, make: (draw: Draw) => Operation | Scene])[];
+
+type Scene = readonly Step[];
 
 const WEIGHTS: Weights = [
   [60, (draw) => ({ do: 'write', slot: draw.slot(), write: draw.write() })],
@@ -104,6 +106,7 @@ const WEIGHTS: Weights = [
   [1, () => ({ do: 'expire-tokens' })],
   [0.7, () => ({ do: 'expire-cursors' })],
   [8, (draw) => draw.remoteEdit()],
+  [1.5, (draw) => draw.takeover()],
 ];
 
 const TOTAL_WEIGHT = WEIGHTS.reduce((sum, [weight]) => sum + weight, 0);
@@ -113,7 +116,11 @@ export function generatePlan(seed: number, count: number): Plan {
   const draw = new Draw(createSeededRandom(seed, 'plan'));
   const settings = draw.settings();
   const steps: Step[] = [];
-  while (steps.length < count) steps.push({ ...draw.operation(), gapMs: draw.gapMs() });
+  while (steps.length < count) {
+    const next = draw.operation();
+    if ('do' in next) steps.push({ ...next, gapMs: draw.gapMs() });
+    else steps.push(...next);
+  }
   return { seed, settings, steps };
 }
 
@@ -123,6 +130,7 @@ class Draw {
   readonly #ids: readonly string[];
   readonly #secondSlot: number;
   #tokens = 0;
+  #leaseMs = 0;
 
   constructor(random: SeededRandom) {
     this.random = random;
@@ -135,6 +143,7 @@ class Draw {
   settings(): WorldSettings {
     const { random } = this;
     const requestTimeoutMs = random.pick([2_500, 8_000, 20_000]);
+    this.#leaseMs = requestTimeoutMs + random.pick([1_500, 10_000]);
     return {
       driftPpm: random.pick([0, 0, 200, -5_000, 20_000]),
       storageDelay: random.pick([0, 0.05, 0.2]),
@@ -143,13 +152,13 @@ class Draw {
       maxAttempts: random.pick([2, 4, 10]),
       maxEntries: random.pick([20, 100_000, 100_000, 100_000]),
       requestTimeoutMs,
-      leaseMs: requestTimeoutMs + random.pick([1_500, 10_000]),
+      leaseMs: this.#leaseMs,
       autoSync: random.chance(0.85),
       isRelaxed: random.chance(0.1),
     };
   }
 
-  operation(): Operation {
+  operation(): Operation | Scene {
     let left = this.random.float() * TOTAL_WEIGHT;
     for (const [weight, make] of WEIGHTS) {
       left -= weight;
@@ -259,6 +268,20 @@ class Draw {
     const kind = random.pick(WEATHER);
     const ms = Math.floor(random.exponential(random.pick([500, 5_000, 60_000]))) + 50;
     return { do: 'weather', kind, ms, strength: random.pick([0.3, 0.7, 1]) };
+  }
+
+  /** A runner is frozen in mid-send until its lease is over, and comes back when another one sends. */
+  takeover(): Scene {
+    const { random } = this;
+    const lateMs = 100 + random.integer(300);
+    return [
+      { do: 'open', slot: 0, gapMs: 0 },
+      { do: 'open', slot: 1, gapMs: 0 },
+      { do: 'write', slot: 0, write: this.write(), gapMs: 50 },
+      { do: 'sync', slot: 0, gapMs: 0 },
+      { do: 'freeze', slot: 0, ms: this.#leaseMs + lateMs, gapMs: 10 + random.integer(60) },
+      { do: 'sync', slot: 1, gapMs: this.#leaseMs + random.integer(lateMs) },
+    ];
   }
 
   remoteEdit(): Operation {
