@@ -32,13 +32,15 @@ missing and how to fix it. Changes nothing. The exit code is 1 if there is a pro
   },
 };
 
+/** Whole sentences, with paths in them. */
+const LONGEST = 500;
 const MARKS = { ok: 'ok      ', warning: 'warning ', problem: 'PROBLEM ' } as const;
 
 export function findingsText(findings: readonly Finding[]): string {
   return findings
     .flatMap(({ level, message, fix }) => [
-      `${MARKS[level]} ${plain(message)}`,
-      ...(fix === null ? [] : [`          ${plain(fix)}`]),
+      `${MARKS[level]} ${plain(message, LONGEST)}`,
+      ...(fix === null ? [] : [`          ${plain(fix, LONGEST)}`]),
     ])
     .join('\n');
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Outcome } from '../model/outcome.ts';
 import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
+import { memoryRemote } from '../../testing/memory-remote.ts';
 import { createVirtualRuntime } from '../../testing/virtual-runtime.ts';
 import { answers, BackendFixture, fixtures } from '../../testing/backend-fixture.ts';
 import type { OutgoingEntry } from '../ports/remote.ts';
@@ -365,7 +366,7 @@ describe('a broken remote', () => {
   });
 
   test('whose value cannot be stored has applied the entry all the same', async () => {
-    const fixture = world();
+    const fixture = world({ remote: memoryRemote({ hints: false, pull: false }) });
     fixture.remote.answerNext(() => ({ kind: 'applied', version: '7', value: () => {} }));
     await fixture.notes.save({ id: 'a', text: 'mine' });
 

@@ -1,0 +1,7 @@
+package android.os
+
+object Build {
+  object VERSION {
+    @JvmField var SDK_INT: Int = 36
+  }
+}

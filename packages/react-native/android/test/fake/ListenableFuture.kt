@@ -1,0 +1,5 @@
+package com.google.common.util.concurrent
+
+interface ListenableFuture<V> {
+  fun get(): V
+}
