@@ -59,14 +59,24 @@ function isPlainObject(value: object, depth: number): boolean {
     for (const item of value) if (!isPlain(item, depth)) return false;
     return true;
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return false;
+  if (!hasPlainPrototype(value)) return false;
   if ('toJSON' in value) return false;
   for (const key in value) {
     if (key === TAG || key === '__proto__') return false;
     if (!isPlain((value as Record<string, unknown>)[key], depth)) return false;
   }
   return Object.getOwnPropertySymbols(value).length === 0;
+}
+
+/** An object of an iframe or another context has another `Object`, and is plain all the same. */
+function hasPlainPrototype(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) return true;
+  return (
+    typeof prototype === 'object' &&
+    Object.getPrototypeOf(prototype) === null &&
+    Object.hasOwn(prototype, 'isPrototypeOf')
+  );
 }
 
 function refuse(what: string, path: string): never {
@@ -125,8 +135,7 @@ function objectToTagged(value: object, path: string, ancestors: readonly object[
 }
 
 function recordToTagged(value: object, path: string, inside: readonly object[]): unknown {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) {
+  if (!hasPlainPrototype(value)) {
     refuse(`an instance of ${value.constructor?.name || 'a class'}; store a plain object`, path);
   }
   if (Object.getOwnPropertySymbols(value).length > 0) refuse('a symbol key', path);
