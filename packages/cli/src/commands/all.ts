@@ -8,6 +8,7 @@ import { historyCommand } from './history.ts';
 import { importCommand } from './import.ts';
 import { inspectCommand } from './inspect.ts';
 import { serveCommand } from './serve.ts';
+import { simulateCommand } from './simulate.ts';
 import { statusCommand } from './status.ts';
 import { syncCommand } from './sync.ts';
 
@@ -25,5 +26,6 @@ export const COMMANDS: readonly Command[] = [
   cancelCommand,
   exportCommand,
   serveCommand,
+  simulateCommand,
   doctorCommand,
 ];
