@@ -149,7 +149,11 @@ export class BackendCore {
     });
     for (const { name } of this.collections.all()) await this.#indexes.prepare(this.writer, name);
     this.#isOpen = true;
-    const rest = await this.status.refreshNow(true);
+    const rest = await this.status.refreshNow(true).catch((error: unknown) => {
+      // Not open, then: the next call opens anew, and wakes what waits.
+      this.#isOpen = false;
+      throw error;
+    });
     if (this.#closing !== undefined) return;
     // What was left by the last run of the app goes on.
     if (rest.remaining > 0 && !this.engine.isHalted) this.auto.now();

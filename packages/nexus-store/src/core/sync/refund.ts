@@ -1,7 +1,6 @@
 import { retryEntry } from '../queue/control.ts';
 import { findEntry, place } from '../queue/lanes.ts';
-import { rowOf } from '../queue/lookup.ts';
-import { detailOf, type EntryRecord } from '../queue/records.ts';
+import { detailOf } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import type { Refund } from './outcome-policy.ts';
 import type { SyncContext } from './sync-context.ts';
@@ -24,8 +23,9 @@ export async function refundEntries(
     if (entry === undefined || entry.state === 'conflict') continue;
     const attempts = Math.max(0, entry.attempts - 1);
     if (entry.state === 'dead') {
-      // It left its lane, and newer writes wait in it: coming back behind them it would undo them.
-      if (await isOvertaken(uow, entry)) continue;
+      // One that left its lane stays a dead letter, to be retried by people: newer writes, and what came
+      // after it, may have gone on without it.
+      if (detailOf(entry).isDetached === true) continue;
       revived += 1;
       await retryEntry(uow, partition, seq, () => runtime.ids.uuid(), limits, rulesOf);
       const again = await findEntry(uow, partition, seq);
@@ -38,10 +38,4 @@ export async function refundEntries(
     await place(uow, refunded);
   }
   return revived;
-}
-
-async function isOvertaken(uow: UnitOfWork, entry: EntryRecord): Promise<boolean> {
-  if (detailOf(entry).isDetached !== true) return false;
-  const row = await rowOf(uow, entry);
-  return row !== undefined && row.depth > 0;
 }
