@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { BackgroundSyncConfig, durationMs, type BackgroundSyncConfigOptions } from 'nexus-store';
+import { BackgroundSyncConfig, type BackgroundSyncConfigOptions, type Duration } from 'nexus-store';
 import { CliError } from '../cli-error.ts';
 import type { Command, CommandContext, CommandResult } from '../command.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -103,7 +103,7 @@ function jobsOf(
   const seed = options.count('seed', 0) ?? 1;
   const lengthMs = daysOf(options, 'days', 7) * DAY_MS;
   const fleetMs = daysOf(options, 'fleet-days', 1) * DAY_MS;
-  const outageMs = durationMs(options.duration('outage') ?? '1h', '--outage');
+  const outageMs = msOf(options.duration('outage') ?? '1h');
   const devices = options.count('fleet', 0) ?? 0;
   if (OUTAGE_AFTER_MS + outageMs >= fleetMs) {
     throw new CliError(
@@ -117,6 +117,13 @@ function jobsOf(
     { kind: 'device', ...device, lengthMs },
     devices === 0 ? undefined : { ...fleet, lengthMs: fleetMs },
   ];
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: DAY_MS };
+
+function msOf(duration: Duration): number {
+  const [, value, unit = ''] = /^([\d.]+)([a-z]*)$/.exec(String(duration)) ?? [];
+  return Number(value) * (UNIT_MS[unit] ?? 1);
 }
 
 function daysOf(options: Options, name: string, fallback: number): number {

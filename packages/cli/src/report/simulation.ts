@@ -20,7 +20,7 @@ export const PLATFORM_TITLE: Readonly<Record<Platform, string>> = {
 };
 
 /** The outage begins at noon of the first day. */
-export const OUTAGE_AFTER_MS = 12 * 3_600_000;
+export const OUTAGE_AFTER_MS: number = 12 * 3_600_000;
 
 /** What a worker is told: plain data. */
 export type SimulationJob =
