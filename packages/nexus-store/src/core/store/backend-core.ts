@@ -360,6 +360,7 @@ export class BackendCore {
       if (isPaused) this.engine.pause();
       else this.engine.resume();
       this.setListening(!isPaused);
+      if (isPaused) await this.engine.stop('paused');
     }
     if (id === this.principal.id) return;
     await this.engine.exclusively(async () => {

@@ -22,6 +22,8 @@ export class EntryFates {
   readonly #writer: Writer;
   readonly #waiting = new Map<EntryId, Set<Waiter>>();
   readonly #known = new Map<EntryId, Settled>();
+  /** Up to which seq the entries of a partition were erased. */
+  readonly #erased = new Map<number, number>();
   #isClosed = false;
 
   constructor(writer: Writer) {
@@ -100,7 +102,16 @@ export class EntryFates {
     if (this.#waiting.size > 0) await this.#look([...this.#waiting.keys()]);
   }
 
-  /** A user's data was erased: what was waited for never reaches the server. */
+  /**
+   * A user's data is about to be erased: an entry that is gone from now on was not applied.
+   *
+   * @param beforeSeq every entry made so far has a smaller seq
+   */
+  onErasing(partition: number, beforeSeq: number): void {
+    this.#erased.set(partition, beforeSeq);
+  }
+
+  /** It was: what was waited for never reaches the server. */
   onErased(partition: number): void {
     for (const [id, waiters] of this.#waiting) {
       const [first] = waiters;
@@ -118,20 +129,28 @@ export class EntryFates {
   async #look(ids: readonly EntryId[]): Promise<void> {
     // In the line of writes, not beside it: what an earlier commit here did to the entry has been told
     // by then, and absence means that another context settled it.
-    await this.#writer.write(async (uow) => {
-      for (const id of ids) await this.#lookAt(uow, id);
+    const found = await this.#writer.write(async (uow) => {
+      const fates: { readonly id: EntryId; readonly settled: Settled }[] = [];
+      for (const id of ids) {
+        const settled = await this.#fateOf(uow, id);
+        if (settled !== undefined) fates.push({ id, settled });
+      }
+      return fates;
     });
+    // A write that shared the commit may have told more by now.
+    for (const { id, settled } of found) if (this.#waiting.has(id)) this.#settle(id, settled);
   }
 
-  async #lookAt(uow: UnitOfWork, id: EntryId): Promise<void> {
+  async #fateOf(uow: UnitOfWork, id: EntryId): Promise<Settled | undefined> {
     const [waiter] = this.#waiting.get(id) ?? [];
     const seq = seqOfEntryId(id);
-    if (waiter === undefined || seq === null) return;
+    if (waiter === undefined || seq === null) return undefined;
     const entry = await findEntry(uow, waiter.partition, seq);
-    if (entry === undefined) return this.#settle(id, { outcome: 'applied', version: null });
+    if (entry === undefined) return { outcome: 'applied', version: null };
     const { failure } = detailOf(entry);
-    if (entry.state === 'dead' && failure !== undefined)
-      this.#settle(id, { outcome: 'dead', failure });
+    return entry.state === 'dead' && failure !== undefined
+      ? { outcome: 'dead', failure }
+      : undefined;
   }
 
   #settle(id: EntryId, settled: Settled): void {

@@ -95,6 +95,11 @@ export class Principals {
 
   async #erase(partition: number): Promise<void> {
     const { writer, fates } = this.#core;
+    const nextSeq = await writer.read(async (uow) => {
+      await uow.loadState();
+      return uow.state.nextSeq;
+    });
+    fates.onErasing(partition, nextSeq);
     while (await writer.write((uow) => erasePartition(uow, partition), { cost: ERASE_COST }));
     fates.onErased(partition);
   }

@@ -78,7 +78,7 @@ export class Delivery {
     const { clock } = context.runtime;
     if (this.#isTooMany()) return this.#buryTooMany();
     const { entries, settlements } = await migrateEntries(context, this.#claim, window.signal);
-    if (entries.length === 0 || !window.fits(0)) {
+    if (entries.length === 0 || !window.fits(0) || !gates.isPassable) {
       for (const { seq } of entries) settlements.set(seq, UNTOUCHED);
       await this.#settle(settlements, { kind: 'nothing' }, []);
       return 'settled';

@@ -57,6 +57,11 @@ export class GateWatch {
    */
   async permits(uow: UnitOfWork): Promise<boolean> {
     this.#gate = await readGate(uow);
+    return this.isPassable;
+  }
+
+  /** The same, as far as this run knows: another request's answer may have come since the claim. */
+  get isPassable(): boolean {
     return askedToWaitUntil(this.#gate, this.#context.runtime.clock.now()) === null;
   }
 
