@@ -91,7 +91,7 @@ function drawRow(
   const bars = [...bins].map(([bin, count]) => {
     const left = x(10 ** (bin / BINS_PER_DECADE));
     // A single write in a thousand must still be seen.
-    const height = Math.max(2.5, (count / most) * BARS);
+    const height = Math.max(2, (count / most) * BARS);
     const width = x(10 ** ((bin + 1) / BINS_PER_DECADE)) - left;
     return { x: left + 0.5, y: bottom - height, width: Math.max(1.5, width - 1), height };
   });
@@ -110,7 +110,9 @@ function drawRow(
 
 function summary({ p50Ms, p99Ms }: DelaysByPriority[SyncPriority], area: Area): string {
   if (p50Ms === null || p99Ms === null) return '';
-  const text = `half within ${formatSpan(p50Ms)}, 99 % within ${formatSpan(p99Ms)}`;
+  const [half, most] = [formatSpan(p50Ms), formatSpan(p99Ms)];
+  const isNarrow = area.right < 500;
+  const text = isNarrow ? `p50 ${half}, p99 ${most}` : `half within ${half}, 99 % within ${most}`;
   const attributes = { class: 'tick', 'text-anchor': 'end' };
   return label(area.right, area.top + 13, text, attributes);
 }

@@ -123,8 +123,7 @@ function areaPath(
 
 function level(value: number, text: string, y: Scale, { left, right }: Area): string {
   const at = y(value);
-  const mark = line([left, at], [right, at], 'level');
-  return mark + label(right - 2, at - 5, text, { class: 'on-plot', 'text-anchor': 'end' });
+  return line([left, at], [right, at], 'level') + plate(right - 4, at - 6, text, 'end');
 }
 
 /** The worst minute from the end of the outage on, if it is in the window. */
@@ -140,11 +139,19 @@ function peak(fleet: FleetSimulation, window: Window, x: Scale, y: Scale, area: 
   const isRight = cx < (area.left + area.right) / 2;
   return (
     tag('circle', { cx, cy, r: 4.5, class: 'peak' }) +
-    label(
+    plate(
       cx + (isRight ? 9 : -9),
-      cy - 6,
+      cy - 8,
       `peak: ${formatCount(value)}, ${(value / load.meanPerMinute).toFixed(1)} × mean`,
-      { class: 'on-plot strong', 'text-anchor': isRight ? 'start' : 'end' },
+      isRight ? 'start' : 'end',
     )
   );
+}
+
+/** Text on a plate, so that it can be read over anything. */
+function plate(x: number, y: number, text: string, anchor: 'start' | 'end'): string {
+  const width = text.length * 6.6 + 8;
+  const left = anchor === 'end' ? x - width + 4 : x - 4;
+  const back = { x: left, y: y - 12, width, height: 16, rx: 3, class: 'plate' };
+  return tag('rect', back) + label(x, y, text, { class: 'strong', 'text-anchor': anchor });
 }

@@ -47,7 +47,7 @@ svg .mark { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 2 2; }
 svg .mark-text { font-size: 11px; }
 .outage { fill: var(--band); } .served { fill: var(--blue); } .refused { fill: var(--red); }
 svg .level { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 6 4; }
-svg .on-plot { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
+.plate { fill: var(--paper); opacity: 0.88; }
 .peak { fill: var(--paper); stroke: var(--ink); stroke-width: 2; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 12px 0 0; padding: 0; list-style: none;
   font-size: 0.85rem; color: var(--soft); }
