@@ -21,7 +21,7 @@ async function main(args: readonly string[]): Promise<boolean> {
   // Without any wish some seeds are run.
   const wantsSeeds = seeds !== undefined || (!corpus && mutants === undefined);
   const areSeedsClean = !wantsSeeds || (await runSeeds(options));
-  const areMutantsCaught = mutants === undefined || (await runMutants(mutants));
+  const areMutantsCaught = mutants === undefined || (await runMutants(mutants, options.ignored));
   return isCorpusClean && areSeedsClean && areMutantsCaught;
 }
 

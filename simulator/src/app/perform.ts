@@ -122,6 +122,8 @@ function performOnContext(world: World, context: AppContext, operation: Operatio
       return context.kill('killed');
     case 'freeze':
       world.frozenUntil = Math.max(world.frozenUntil, world.runtime.clock.elapsed() + operation.ms);
+      // It may hold up all others in the middle of its transaction.
+      for (const other of world.alive) other.wasAbsent = true;
       return context.freeze(operation.ms);
     case 'storage-fault':
       return context.storage.arm(operation.fault, operation.nth);

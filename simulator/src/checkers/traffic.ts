@@ -55,7 +55,7 @@ export class TrafficRules {
       this.#scene.fail('key-twice', `#${flight.number} carries one key twice`);
     }
     this.#checkGroups(flight);
-    this.#checkLanes(flight);
+    if (!context.wasAbsent) this.#checkLanes(flight);
     this.#underWay.add(flight);
   }
 

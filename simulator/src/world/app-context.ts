@@ -30,6 +30,8 @@ export interface ContextParts {
   readonly random: SeededRandom;
   readonly settings: WorldSettings;
   readonly witness: ContextWitness;
+  /** A frozen context may hold the database, and so every other context. */
+  readonly isAnyoneFrozen: () => boolean;
 }
 
 const URL = 'https://sim.example/sync';
@@ -110,7 +112,7 @@ export class AppContext implements NetworkClient {
       if (event.type === 'sync-started') {
         this.isRunning = true;
         this.runStartedAt = runtime.clock.elapsed();
-        this.wasAbsent = this.isFrozen;
+        this.wasAbsent = parts.isAnyoneFrozen();
       }
       if (event.type === 'sync-finished') this.isRunning = false;
       parts.witness.onEvent(this, event);

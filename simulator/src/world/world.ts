@@ -62,6 +62,7 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
       random: createSeededRandom(plan.seed, 'storage'),
       settings: plan.settings,
       witness: this,
+      isAnyoneFrozen: () => this.runtime.clock.elapsed() <= this.frozenUntil,
     };
   }
 
