@@ -2,7 +2,7 @@ import { LOWEST_RANK, type PriorityRank } from '../model/priority.ts';
 import { isLeaseOver, LONGEST_WAIT_MS } from './leases.ts';
 import { unitOf } from './lookup.ts';
 import { effectiveRank } from './place.ts';
-import { parkedRange, readyRange } from './position.ts';
+import { parkedPosition, parkedRange, readyRange } from './position.ts';
 import type { EntryRecord } from './records.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
@@ -108,18 +108,23 @@ export async function oldestPending(
     const { from, to } = readyRange(partition, rank, rank);
     candidates.push(...(await uow.scanEntries({ from: [from], to: [to], toOpen: true, limit: 1 })));
   }
-  const waiting = await oldestWaiting(uow, partition);
-  if (waiting !== undefined) candidates.push(waiting);
-  return candidates.toSorted((a, b) => a.seq - b.seq)[0] ?? null;
+  const [oldest] = candidates.toSorted((a, b) => a.seq - b.seq);
+  return (await oldestWaiting(uow, partition, oldest?.seq)) ?? oldest ?? null;
 }
 
-async function oldestWaiting(uow: UnitOfWork, partition: number): Promise<EntryRecord | undefined> {
+/** @param before only what was made before this seq is of interest */
+async function oldestWaiting(
+  uow: UnitOfWork,
+  partition: number,
+  before: number | undefined,
+): Promise<EntryRecord | undefined> {
   const range = parkedRange(partition);
+  const to = before === undefined ? range.to : parkedPosition(partition, before);
   for (let from = range.from; ;) {
     const page = await uow.scanEntries({
       from: [from],
       fromOpen: true,
-      to: [range.to],
+      to: [to],
       toOpen: true,
       limit: PAGE,
     });
