@@ -49,7 +49,7 @@ export const AXIS_HEIGHT = 42;
 export function hourTicks(from: number, until: number, scale: Scale): readonly Tick[] {
   const hourMs = 3_600_000;
   const room = Math.abs(scale(from + hourMs) - scale(from));
-  const step = [0.5, 1, 2, 3, 4, 6, 12, 24, 48].find((hours) => hours * room >= 48) ?? 96;
+  const step = [0.5, 1, 2, 3, 4, 6, 12, 24, 48].find((hours) => hours * room >= 54) ?? 96;
   const ticks: Tick[] = [];
   const first = Math.ceil(from / (step * hourMs)) * step * hourMs;
   for (let at = first; at <= until; at += step * hourMs)
@@ -78,5 +78,7 @@ export function dayName(at: number): string {
 /** A round number of at least `value`, for the top of an axis. */
 export function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return ([1, 2, 4, 6, 8, 10].find((step) => step * power >= value) ?? 10) * power;
+  return (
+    ([1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10].find((step) => step * power >= value) ?? 10) * power
+  );
 }

@@ -115,7 +115,7 @@ function conditionStrips(device: DeviceSimulation, height: number): readonly Str
           boxes(bars(of('unmetered'), x, y, height), 'wifi') +
           boxes(bars(of('metered'), x, half, height / 2), 'mobile') +
           boxes(bars(of('roaming'), x, half, height / 2), 'roaming') +
-          boxes(bars(of('none'), x, y + height - 1.5, 1.5), 'gone')
+          boxes(bars(of('none'), x, y + height - 3, 3), 'gone')
         );
       },
     },

@@ -2,14 +2,13 @@ import { PRIORITIES, type SyncPriority } from 'nexus-store';
 import type { DelaysByPriority, DeviceSimulation, FleetSimulation } from 'nexus-store/testing';
 import { counted, formatSpan } from '../format.ts';
 import { AXIS_HEIGHT, bottomAxis, linear, type Area, type Scale, type Tick } from './axis.ts';
-import { boxes, label, line, type Drawing, type Plot } from './svg.ts';
+import { label, line, rounded, tag, type Drawing, type Plot } from './svg.ts';
 
 export type Distributions = FleetSimulation['distributions'];
 type Distribution = Distributions[SyncPriority];
 
 /** The axis begins here: what is faster is drawn there. */
 const LEAST_MS = 100;
-const BINS_PER_DECADE = 8;
 const TICKS: readonly (readonly [ms: number, text: string])[] = [
   [100, '0.1 s'],
   [1_000, '1 s'],
@@ -51,20 +50,30 @@ function rowText(priority: SyncPriority, delays: DelaysByPriority): string {
 }
 
 const HEAD = 34;
-const BARS = 46;
-const ROW = HEAD + BARS + 12;
+const CURVE = 46;
+/** What the height means stands above all. */
+const TITLE = 24;
+const ROW = HEAD + CURVE + 12;
 
 function drawRows(delays: DelaysByPriority, of: Distributions, width: number): Drawing {
-  const area: Area = { left: 46, right: width - 8, top: 0, bottom: PRIORITIES.length * ROW };
+  const area: Area = {
+    left: 46,
+    right: width - 8,
+    top: TITLE,
+    bottom: TITLE + PRIORITIES.length * ROW,
+  };
   const worst = Math.max(...PRIORITIES.map((priority) => delays[priority].worstMs ?? 0));
   const until = TICKS.find(([ms]) => ms >= Math.max(worst, 3_600_000))?.[0] ?? worst;
   const log = linear([Math.log10(LEAST_MS), Math.log10(until)], [area.left, area.right]);
   const x: Scale = (ms) => log(Math.log10(Math.max(LEAST_MS, Math.min(ms, until))));
   const rows = PRIORITIES.map((priority, index) =>
-    drawRow(priority, delays, of[priority], x, { ...area, top: index * ROW }),
+    drawRow(priority, delays, of[priority], x, { ...area, top: TITLE + index * ROW }),
   );
   const axis = bottomAxis(area, timeTicks(x, until), 'delay from save to server (logarithmic)');
-  return { height: area.bottom + AXIS_HEIGHT, body: axis + rows.join('') };
+  const title = label(0, 12, 'share of writes that took at most so long (%)', {
+    class: 'axis-title',
+  });
+  return { height: area.bottom + AXIS_HEIGHT, body: axis + title + rows.join('') };
 }
 
 function timeTicks(x: Scale, until: number): readonly Tick[] {
@@ -85,24 +94,16 @@ function drawRow(
   area: Area,
 ): string {
   const { arrived } = delays[priority];
-  const bottom = area.top + HEAD + BARS;
-  const bins = binned(distribution);
-  const most = Math.max(1, ...bins.values());
-  const bars = [...bins].map(([bin, count]) => {
-    const left = x(10 ** (bin / BINS_PER_DECADE));
-    // A single write in a thousand must still be seen.
-    const height = Math.max(2, (count / most) * BARS);
-    const width = x(10 ** ((bin + 1) / BINS_PER_DECADE)) - left;
-    return { x: left + 0.5, y: bottom - height, width: Math.max(1.5, width - 1), height };
-  });
-  const share = arrived === 0 ? '' : `${Math.round((most / arrived) * 100)} %`;
+  const bottom = area.top + HEAD + CURVE;
+  const end = { class: 'tick', 'text-anchor': 'end' };
   return [
     label(0, area.top + 13, priority, { class: 'strong' }),
     label(60, area.top + 13, counted(arrived, 'write'), { class: 'tick' }),
-    label(area.left - 6, bottom - BARS + 8, share, { class: 'tick', 'text-anchor': 'end' }),
-    label(area.left - 6, bottom, '0 %', { class: 'tick', 'text-anchor': 'end' }),
+    label(area.left - 6, bottom - CURVE + 8, '100 %', end),
+    label(area.left - 6, bottom, '0 %', end),
+    line([area.left, bottom - CURVE], [area.right, bottom - CURVE], 'grid'),
+    cumulative(distribution, priority, x, { ...area, top: bottom - CURVE, bottom }),
     line([area.left, bottom], [area.right, bottom], 'axis'),
-    boxes(bars, `bar ${priority}`),
     percentiles(delays[priority], x, bottom),
     summary(delays[priority], area),
   ].join('');
@@ -117,7 +118,7 @@ function summary({ p50Ms, p99Ms }: DelaysByPriority[SyncPriority], area: Area): 
   return label(area.right, area.top + 13, text, attributes);
 }
 
-/** Marks that stand above the bars; labels that have no room are left out, the table has them. */
+/** Marks that stand above the curve; labels that have no room are left out, the table has them. */
 function percentiles(
   { p50Ms, p90Ms, p99Ms }: DelaysByPriority[SyncPriority],
   x: Scale,
@@ -133,7 +134,7 @@ function percentiles(
     .map(([ms, text]) => {
       if (ms === null) return '';
       const at = x(ms);
-      const top = bottom - BARS - 4;
+      const top = bottom - CURVE - 4;
       const mark = line([at, top], [at, bottom], 'mark');
       if (at - last < 25) return mark;
       last = at;
@@ -142,11 +143,24 @@ function percentiles(
     .join('');
 }
 
-function binned(distribution: Distribution): ReadonlyMap<number, number> {
-  const bins = new Map<number, number>();
-  for (const { upToMs, count } of distribution) {
-    const bin = Math.floor(Math.log10(Math.max(LEAST_MS, upToMs)) * BINS_PER_DECADE + 1e-9);
-    bins.set(bin, (bins.get(bin) ?? 0) + count);
+/** How much of it had arrived by then: a step up at each delay. */
+function cumulative(
+  distribution: Distribution,
+  className: string,
+  x: Scale,
+  { right, top, bottom }: Area,
+): string {
+  const sorted = distribution.toSorted((a, b) => a.upToMs - b.upToMs);
+  const total = sorted.reduce((sum, { count }) => sum + count, 0);
+  if (total === 0) return '';
+  const heights = new Map<number, number>(); // by pixel: more cannot be seen
+  let seen = 0;
+  for (const { upToMs, count } of sorted) {
+    seen += count;
+    heights.set(Math.round(x(upToMs)), bottom - (seen / total) * (bottom - top));
   }
-  return bins;
+  const steps = [...heights].map(([at, height]) => `H${at}V${rounded(height)}`);
+  const [first = 0] = heights.keys();
+  const d = `M${first} ${rounded(bottom)}${steps.join('')}H${rounded(right)}V${rounded(bottom)}z`;
+  return tag('path', { d, class: `share ${className}` });
 }

@@ -126,32 +126,33 @@ function level(value: number, text: string, y: Scale, { left, right }: Area): st
   return line([left, at], [right, at], 'level') + plate(right - 4, at - 6, text, 'end');
 }
 
-/** The worst minute from the end of the outage on, if it is in the window. */
+/** The worst minute of the window from the end of the outage on. */
 function peak(fleet: FleetSimulation, window: Window, x: Scale, y: Scale, area: Area): string {
   const { load, outage, from } = fleet;
-  const first = outage === null ? 0 : Math.floor((outage.until - from) / MINUTE_MS);
+  const begin = Math.max(outage?.until ?? from, window.from);
+  const [first, last] = [begin, window.until].map((at) => Math.floor((at - from) / MINUTE_MS));
   const all = load.served.map((count, minute) => count + (load.refused[minute] ?? 0));
-  const value = Math.max(...all.slice(first));
-  const minute = all.indexOf(value, first);
-  const at = from + minute * MINUTE_MS + MINUTE_MS / 2;
-  if (at < window.from || at > window.until || load.meanPerMinute === 0) return '';
+  const value = all.slice(first, last).reduce((most, count) => Math.max(most, count), 0);
+  if (value === 0) return '';
+  const at = from + (all.indexOf(value, first) + 0.5) * MINUTE_MS;
+  const name = value === load.peakAfterOutagePerMinute ? 'peak' : 'worst here';
   const [cx, cy] = [x(at), y(value)];
-  const isRight = cx < (area.left + area.right) / 2;
+  const text = `${name}: ${formatCount(value)}, ${(value / load.meanPerMinute).toFixed(1)} × mean`;
+  const isRight = cx + plateWidth(text) + 9 < area.right;
   return (
     tag('circle', { cx, cy, r: 4.5, class: 'peak' }) +
-    plate(
-      cx + (isRight ? 9 : -9),
-      cy - 8,
-      `peak: ${formatCount(value)}, ${(value / load.meanPerMinute).toFixed(1)} × mean`,
-      isRight ? 'start' : 'end',
-    )
+    plate(cx + (isRight ? 9 : -9), cy - 8, text, isRight ? 'start' : 'end')
   );
 }
 
 /** Text on a plate, so that it can be read over anything. */
 function plate(x: number, y: number, text: string, anchor: 'start' | 'end'): string {
-  const width = text.length * 6.6 + 8;
+  const width = plateWidth(text);
   const left = anchor === 'end' ? x - width + 4 : x - 4;
   const back = { x: left, y: y - 12, width, height: 16, rx: 3, class: 'plate' };
   return tag('rect', back) + label(x, y, text, { class: 'strong', 'text-anchor': anchor });
+}
+
+function plateWidth(text: string): number {
+  return text.length * 6.6 + 8;
 }

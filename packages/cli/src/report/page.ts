@@ -46,8 +46,12 @@ function header({ config, device, fleet }: Simulated, title: string): string {
   const { critical } = device.delays;
   const span = (ms: number | null): string => (ms === null ? 'none' : formatSpan(ms));
   const tiles: (readonly [name: string, value: string, unit: string])[] = [
-    ['critical writes, half within', span(critical.p50Ms), ''],
-    ['critical writes, 99 % within', span(critical.p99Ms), ''],
+    [
+      'critical writes, half within',
+      span(critical.p50Ms),
+      `of ${counted(critical.saved, 'write')}`,
+    ],
+    ['critical writes, 99\u{a0}% within', span(critical.p99Ms), 'on this phone'],
     ['wake-ups', device.wakeUpsPerDay.toFixed(0), 'per day'],
     ['radio on', formatCount(device.radioOnSecondsPerDay), 's per day'],
     ['writes lost', formatCount(device.lost.length), `of ${formatCount(device.saves.length)}`],
@@ -59,8 +63,8 @@ function header({ config, device, fleet }: Simulated, title: string): string {
 <p>${escaped(`${configText(config, device.platform)} ${fateText(device)}`)}</p>
 <dl class="tiles">${tiles
     .map(([name, value, unit]) => {
-      const small = unit === '' ? '' : ` <small>${escaped(unit)}</small>`;
-      return `<div><dt>${escaped(name)}</dt><dd>${escaped(value)}${small}</dd></div>`;
+      const small = `<small>${escaped(unit)}</small>`;
+      return `<div><dt>${escaped(name)}</dt><dd>${escaped(value)} ${small}</dd></div>`;
     })
     .join('')}</dl>
 </header>`;
@@ -74,17 +78,20 @@ function fleetTile({ load, outage }: FleetSimulation): readonly [string, string,
 
 function daySections(device: DeviceSimulation): string {
   const day = dayPlot(device);
+  const roams = device.timeline.some(({ network }) => network === 'roaming');
+  const keys = CONDITIONS.filter(([className]) => roams || className !== 'roaming');
   const days = daysOf(device).map((from) => `<li>${escaped(dayText(device, from))}</li>`);
   return `<section aria-labelledby="section-day">
 <h2 id="section-day">${escaped(day.title)}</h2>
 <p class="note">The day on which writes waited longest. A write is a bar from its save to its arrival on the
 server: a thin one was there at once.</p>
-${figure(day, day.alternative, legend([...CONDITIONS, ...WRITES]))}
+${figure(day, day.alternative, legend([...keys, ...WRITES]))}
 </section>
 <section aria-labelledby="section-week">
 <h2 id="section-week">All days</h2>
-<p class="note">What the phone allowed, and when the system woke the app.</p>
-${figure(weekPlot(device), '', legend(CONDITIONS))}
+<p class="note">What the phone allowed, and when the system woke the app. On the first day nothing
+can wake it before it was opened once.</p>
+${figure(weekPlot(device), '', legend(keys))}
 <details><summary>The days in words</summary><ul>${days.join('')}</ul></details>
 </section>`;
 }
@@ -93,8 +100,8 @@ function delaySection(device: DeviceSimulation): string {
   const plot = delayPlot('delays', device.delays, distributionsOf(device));
   return `<section aria-labelledby="section-delays">
 <h2 id="section-delays">From save to server</h2>
-<p class="note">How long writes took, by priority: the height of a bar is the share of that priority's
-writes. Waiting for a network counts.</p>
+<p class="note">How long writes took, by priority: the curve is the share that was on the server by
+then. The further left it rises, the better. Waiting for a network counts.</p>
 ${figure(plot, '')}
 ${delayTable(device.delays, 'Delay from save to server on this phone')}
 </section>`;
@@ -128,7 +135,7 @@ each request. A fleet's phones share those rules, in a shorter form. Seed ${devi
 again; another seed gives others.</p>
 <p class="note">It is a model: a phone's maker may be stricter, and iOS promises nothing.</p>
 <h3>Configuration</h3>
-<pre tabindex="0" aria-label="Configuration as JSON">${escaped(JSON.stringify(config, null, 2))}</pre>
+<pre role="region" tabindex="0" aria-label="Configuration as JSON">${escaped(JSON.stringify(config, null, 2))}</pre>
 </section>`;
 }
 
@@ -156,13 +163,15 @@ const CONDITIONS: readonly Key[] = [
   ['wifi', 'Wi-Fi (full height)', FULL],
   ['mobile', 'mobile network (half)', HALF],
   ['roaming', 'roaming (half)', HALF],
-  ['gone', 'no network (line)', { ...FULL, y: 11, height: 2 }],
+  ['gone', 'no network (line)', { ...FULL, y: 10, height: 3 }],
   ['charging', 'charging', { ...FULL, y: 4, height: 8 }],
   ['front', 'app in front', { ...FULL, y: 4, height: 8 }],
   ['periodic', 'periodic wake-up (short)', { x: 8, y: 6, width: 1.5, height: 8 }],
   ['urgent', 'wake-up for critical or high (tall)', { x: 8, y: 0, width: 2.5, height: 14 }],
 ];
-const WRITES: readonly Key[] = [['normal wait', 'a write under way', FULL]];
+const WRITES: readonly Key[] = [
+  ['normal wait', 'a write on its way, after its save (solid edge)', FULL],
+];
 const LOAD: readonly Key[] = [
   ['served', 'answered', FULL],
   ['refused', 'refused in the outage', FULL],

@@ -107,9 +107,9 @@ export function loadText({ load, outage }: FleetSimulation): string {
   const ratio = outage === null ? load.peakToMean : load.peakAfterOutageToMean;
   const when =
     outage === null
-      ? 'the worst minute'
-      : `the worst minute after an outage of ${formatSpan(outage.until - outage.from)}`;
-  return `${ratio.toFixed(1)} times the mean load in ${when}: ${formatCount(peak)} requests.`;
+      ? 'The worst minute'
+      : `The worst minute after an outage of ${formatSpan(outage.until - outage.from)}`;
+  return `${when} brought ${counted(peak, 'request')}, ${ratio.toFixed(1)} times the mean.`;
 }
 
 export function rate(perMinute: number): string {

@@ -84,5 +84,7 @@ export function simulateInThread<Job extends SimulationJob>(
     });
     worker.on('error', reject);
     worker.on('exit', (code) => reject(new Error(`the simulation ended early (${code})`)));
-  }).finally(() => worker.terminate());
+  }).finally(() => {
+    void worker.terminate();
+  });
 }

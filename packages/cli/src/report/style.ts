@@ -21,17 +21,18 @@ h2 { font-size: 1.35rem; line-height: 1.3; margin: 56px 0 4px; letter-spacing: -
 h3 { font-size: 1rem; margin: 32px 0 4px; }
 p { margin: 4px 0 12px; max-width: 72ch; }
 .kicker { text-transform: uppercase; letter-spacing: 0.08em; font-size: 0.78rem; margin: 0 0 8px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(158px, 1fr)); gap: 12px;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
   margin: 28px 0 0; padding: 0; }
 .tiles div { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 14px 16px; }
 .tiles dt { color: var(--soft); font-size: 0.85rem; line-height: 1.35; }
 .tiles dd { margin: 2px 0 0; font-size: 1.6rem; font-weight: 650; letter-spacing: -0.02em;
   font-variant-numeric: tabular-nums; white-space: nowrap; }
-.tiles dd small { font-size: 0.85rem; font-weight: 400; color: var(--soft); letter-spacing: 0; }
-figure { margin: 16px 0 0; }
+.tiles div { display: flex; flex-direction: column; justify-content: space-between; }
+.tiles dd small { display: block; font-size: 0.85rem; font-weight: 400; color: var(--soft); letter-spacing: 0; }
+figure { margin: 16px 0 0; } figcaption { margin: 12px 0 0; max-width: 80ch; }
 svg { display: none; width: 100%; height: auto; overflow: visible; }
 svg.narrow { display: block; }
-@media (min-width: 720px) { svg.narrow { display: none; } svg.middle { display: block; } }
+@media (min-width: 600px) { svg.narrow { display: none; } svg.middle { display: block; } }
 @media (min-width: 1080px) { svg.middle { display: none; } svg.wide { display: block; } }
 svg text { font-size: 12px; fill: var(--ink); }
 svg .tick, svg .strip, svg .axis-title { fill: var(--soft); font-variant-numeric: tabular-nums; }
@@ -42,7 +43,7 @@ svg .axis { stroke: var(--axis); stroke-width: 1; }
 .gone { fill: var(--red); } .charging { fill: var(--green); } .front { fill: var(--purple); }
 .periodic { fill: var(--soft); } .urgent { fill: var(--red); }
 .critical { fill: var(--red); } .high { fill: var(--purple); } .normal { fill: var(--blue); }
-.low { fill: var(--green); } .wait { opacity: 0.35; }
+.low { fill: var(--green); } .wait { opacity: 0.35; } .share { fill-opacity: 0.85; }
 svg .mark { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 2 2; }
 svg .mark-text { font-size: 11px; }
 .outage { fill: var(--band); } .served { fill: var(--blue); } .refused { fill: var(--red); }
@@ -63,7 +64,8 @@ details ul { margin: 8px 0 0; padding-left: 20px; max-width: 80ch; } code, pre {
 pre { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 14px 16px;
   overflow-x: auto; }
 @media (max-width: 719px) { main { padding: 24px 20px 48px; } h1 { font-size: 1.6rem; } h2 { margin-top: 44px; }
-  .tiles { grid-template-columns: 1fr 1fr; } .tiles dd { font-size: 1.35rem; }
+  .tiles { grid-template-columns: 1fr 1fr; } .tiles div:last-child:nth-child(odd) { grid-column: 1 / -1; }
+  .tiles dd { font-size: 1.35rem; }
   table { font-size: 0.82rem; } th, td { padding-left: 8px; } }
 @media print { body { background: none; } figure, table { break-inside: avoid; } }
 `;
