@@ -156,12 +156,21 @@ const engine: readonly Mutant[] = [
     'idempotencyKey: entry.idempotencyKey,',
     'idempotencyKey: `${entry.idempotencyKey}${entry.attempts}`,',
   ),
-  mutant(
-    'set no timer when a run ends',
-    'core/sync/auto-sync.ts',
-    'if (at !== null) this.#callIn(Math.max(CONTINUE_MS, this.#msUntil(at)));',
-    '',
-  ),
+  {
+    name: 'set no timer for what is left',
+    edits: [
+      {
+        file: 'core/sync/auto-sync.ts',
+        find: 'if (at !== null) this.#callIn(Math.max(CONTINUE_MS, this.#msUntil(at)));',
+        replace: '',
+      },
+      {
+        file: 'core/sync/auto-sync.ts',
+        find: 'this.#callIn(Math.max(delayMs, this.#msUntil(at)));',
+        replace: '',
+      },
+    ],
+  },
   mutant(
     'a pull overwrites rows with writes waiting',
     'core/sync/pull-pass.ts',
