@@ -7,7 +7,7 @@ import { boxes, label, line, tag, type Box, type Drawing, type Plot } from './sv
 
 const DAY_MS = 86_400_000;
 /** A week has room for so many days. */
-const MOST_DAYS = 14;
+export const MOST_DAYS = 14;
 const LONG_MS = 60_000;
 
 type Run = DeviceSimulation['runs'][number];

@@ -1,6 +1,6 @@
 import type { DeviceSimulation, FleetSimulation } from 'nexus-store/testing';
 import { counted, formatCount, formatSpan } from '../format.ts';
-import { dayPlot, daysOf, dayText, weekPlot } from './day-plot.ts';
+import { dayPlot, daysOf, dayText, MOST_DAYS, weekPlot } from './day-plot.ts';
 import { delayPlot, distributionsOf } from './delay-plot.ts';
 import { loadPlot, outagePlot } from './load-plot.ts';
 import {
@@ -90,7 +90,7 @@ ${figure(day, day.alternative, legend([...keys, ...WRITES]))}
 <section aria-labelledby="section-week">
 <h2 id="section-week">All days</h2>
 <p class="note">What the phone allowed, and when the system woke the app. On the first day nothing
-can wake it before it was opened once.</p>
+can wake it before it was opened once.${daysOf(device).length > MOST_DAYS ? ` The first ${MOST_DAYS} are drawn.` : ''}</p>
 ${figure(weekPlot(device), '', legend(keys))}
 <details><summary>The days in words</summary><ul>${days.join('')}</ul></details>
 </section>`;
