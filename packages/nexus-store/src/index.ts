@@ -126,7 +126,9 @@ export {
 export {
   StoreBackend,
   type BackendOptions,
+  type ConflictDetails,
   type PendingOnSignOut,
+  type SignOutOptions,
 } from './core/store/store-backend.ts';
 export type { ReadPolicy, StoreConfig, WritePolicy } from './core/store/collection-config.ts';
 export type { DeadLetterFilter } from './core/store/dead-letters.ts';

@@ -7,7 +7,8 @@ const doc = readFileSync(join(sources, '../../../docs/reference/errors.md'), 'ut
 
 const CODE = /'((?:storage|queue|store|remote|schedule|usage)\/[a-z-]+)'/g;
 
-const codesIn = (text: string): string[] => [...text.matchAll(CODE)].map(([, code]) => String(code));
+const codesIn = (text: string): string[] =>
+  [...text.matchAll(CODE)].map(([, code]) => String(code));
 
 /** The codes of the unions, such as `StorageErrorCode`. */
 function declaredCodes(): Set<string> {
@@ -36,6 +37,7 @@ describe('docs/reference/errors.md', () => {
   test('says something below each heading', () => {
     const sections = doc.split(/^### /m).slice(1);
 
-    for (const section of sections) expect(section.split('\n').slice(1).join('').length).toBeGreaterThan(30);
+    for (const section of sections)
+      expect(section.split('\n').slice(1).join('').length).toBeGreaterThan(30);
   });
 });

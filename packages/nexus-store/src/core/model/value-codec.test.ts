@@ -92,6 +92,9 @@ class Invoice {
   readonly total = 1;
 }
 
+const withHole = [1];
+withHole[2] = 3;
+
 const cycle: { self?: unknown; list: unknown[] } = { list: [] };
 cycle.list.push({ back: cycle });
 
@@ -101,7 +104,7 @@ describe('a value that could not be given back', () => {
     ['a symbol', { tag: Symbol('x') }, 'tag'],
     ['a class instance', { invoice: new Invoice() }, 'invoice'],
     ['a cycle', cycle, 'list[0].back'],
-    ['a list with holes', { list: [1, , 3] }, 'list'],
+    ['a list with holes', { list: withHole }, 'list'],
     ['a symbol key', { deep: { [Symbol('k')]: 1 } }, 'deep'],
     ['a function as the value itself', () => {}, 'the value itself'],
   ])('is refused with its path: %s', (_what, value, path) => {
