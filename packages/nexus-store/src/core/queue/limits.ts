@@ -14,7 +14,7 @@ export interface QueueLimits {
 export const DEFAULT_LIMITS: QueueLimits = {
   maxEntries: 100_000,
   maxBytes: 50_000_000,
-  maxEntryBytes: 10_000_000,
+  maxEntryBytes: 4_000_000,
 };
 
 /** The share of the limits that only critical writes may use. */
