@@ -21,7 +21,8 @@ export type StoreErrorCode =
   | 'store/exists'
   | 'store/not-found'
   | 'store/invalid-value'
-  | 'store/has-pending';
+  | 'store/has-pending'
+  | 'store/transaction-conflict';
 export type RemoteErrorCode =
   | 'remote/offline'
   | 'remote/timeout'

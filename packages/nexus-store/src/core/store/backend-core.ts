@@ -345,12 +345,17 @@ export class BackendCore {
   /** Another context wrote: everyone looks again. */
   async refresh(): Promise<void> {
     await this.open();
-    await this.#followSession();
-    this.watchers.refreshAll();
-    const rest = await this.status.refreshNow(true);
-    this.auto.onRest(rest);
-    this.engine.notify(0);
-    await this.fates.check();
+    try {
+      await this.#followSession();
+      this.watchers.refreshAll();
+      this.auto.onRest(await this.status.refreshNow(true));
+      this.engine.notify(0);
+      await this.fates.check();
+    } catch (error) {
+      // Entries may have come that no timer knows of: the queue is looked at again soon.
+      this.status.refresh();
+      throw error;
+    }
   }
 
   /** Who is signed in, and whether anything may be sent, is one answer for all contexts. */

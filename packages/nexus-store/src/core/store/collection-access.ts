@@ -78,8 +78,22 @@ export class CollectionAccess<T> {
     id: EntityId,
     fields: Partial<T>,
     options: WriteOptions = {},
-    current: (id: EntityId) => Promise<T | undefined> = (key) => this.read(key),
+    current: (id: EntityId) => Promise<T | undefined> = (key) => this.#readInLine(key),
   ): Promise<Mutation> {
+    const mutation = this.patchOf(id, fields, options);
+    if (this.config.schema === undefined) return mutation;
+    const before = await current(mutation.id);
+    if (before === undefined)
+      throw new StoreError(
+        'store/not-found',
+        `there is no ${this.collection} ${String(mutation.id)} to patch`,
+      );
+    await validate(this.config.schema, { ...before, ...fields });
+    return mutation;
+  }
+
+  /** The mutation of fields that need no validation any more. */
+  patchOf(id: EntityId, fields: Partial<T>, options: WriteOptions = NO_OPTIONS): Mutation {
     if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
       throw new UsageError(
         'usage/invalid-argument',
@@ -87,16 +101,15 @@ export class CollectionAccess<T> {
       );
     }
     const key = requireId(id, `patch in ${this.collection}`);
-    const mutation = this.#mutation('patch', key, encodeValue(fields), options);
-    if (this.config.schema === undefined) return mutation;
-    const before = await current(key);
-    if (before === undefined)
-      throw new StoreError(
-        'store/not-found',
-        `there is no ${this.collection} ${String(key)} to patch`,
-      );
-    await validate(this.config.schema, { ...before, ...fields });
-    return mutation;
+    return this.#mutation('patch', key, encodeValue(fields), options);
+  }
+
+  /** Read in the line of writes: what was called before and is not committed yet counts. */
+  async #readInLine(id: EntityId): Promise<T | undefined> {
+    if (!this.isReady) await this.ready();
+    const { writer, partition } = this.core;
+    const row = await writer.write((uow) => uow.row(partition, this.collection, id));
+    return row === undefined || row.value === null ? undefined : this.decode(row.value);
   }
 
   prepareDelete(id: EntityId, options: WriteOptions = {}): Mutation {

@@ -155,16 +155,19 @@ export function afterMutation(text: string | null, mutation: Mutation): string |
 
 /** @throws UsageError `usage/missing-id` */
 export function requireId(id: unknown, where: string): EntityId {
-  if (typeof id === 'string' && id !== '' && isWellFormed(id)) return id;
+  if (typeof id === 'string' && id !== '' && id.length <= MAX_ID_LENGTH && isWellFormed(id))
+    return id;
   // -0 and 0 are one id: databases do not tell them apart.
   if (typeof id === 'number' && Number.isFinite(id)) return id === 0 ? 0 : id;
-  const given = typeof id === 'string' ? JSON.stringify(id) : String(id);
+  const given = typeof id === 'string' ? JSON.stringify(id.slice(0, 40)) : String(id);
   throw new UsageError(
     'usage/missing-id',
-    `${where} needs an id: a non-empty text or a finite number, not ${given}`,
+    `${where} needs an id: a text of 1 to ${MAX_ID_LENGTH} characters or a finite number, not ${given}`,
   );
 }
 
+/** What the wire protocol takes. */
+const MAX_ID_LENGTH = 255;
 const SURROGATE = /[\ud800-\udfff]/;
 
 /** A lone half of a surrogate pair cannot be stored as UTF-8: two such ids would become one. */

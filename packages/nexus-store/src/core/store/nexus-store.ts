@@ -51,6 +51,7 @@ export interface ReadOptions {
 export class NexusStore<T, Id extends EntityId = string> {
   readonly backend: StoreBackend;
   readonly collection: string;
+  #lastPrepared: Promise<unknown> = Promise.resolve();
   readonly #access: CollectionAccess<T>;
   readonly #fetches: FetchPolicy;
   readonly #writer: StoreWriter;
@@ -157,20 +158,26 @@ export class NexusStore<T, Id extends EntityId = string> {
    * @throws StorageError; whatever was thrown, nothing was stored
    */
   async save(value: T, options?: WriteOptions): Promise<Write<T>> {
-    // Most stores have no schema: then nothing has to be awaited before the write.
-    if (this.#access.config.schema === undefined)
-      return this.#writer.write(this.#access.saveOf(value, options), value);
-    const { mutation, stored } = await this.#access.prepareSave(value, options);
-    return this.#writer.write(mutation, stored);
+    if (!this.#isValidated) return this.#writer.write(this.#access.saveOf(value, options), value);
+    return this.#inOrder(
+      () => this.#access.prepareSave(value, options),
+      ({ mutation, stored }) => this.#writer.write(mutation, stored),
+    );
   }
 
   /** Stores several entities in one transaction here. On the server each stands for itself. */
   async saveAll(values: readonly T[], options?: WriteOptions): Promise<readonly Write<T>[]> {
-    const prepared = await Promise.all(
-      values.map((value) => this.#access.prepareSave(value, options)),
-    );
-    return this.#writer.writeAll(
-      prepared.map(({ mutation, stored }) => ({ mutation, value: stored })),
+    if (!this.#isValidated) {
+      return this.#writer.writeAll(
+        values.map((value) => ({ mutation: this.#access.saveOf(value, options), value })),
+      );
+    }
+    return this.#inOrder(
+      () => Promise.all(values.map((value) => this.#access.prepareSave(value, options))),
+      (prepared) =>
+        this.#writer.writeAll(
+          prepared.map(({ mutation, stored }) => ({ mutation, value: stored })),
+        ),
     );
   }
 
@@ -180,23 +187,29 @@ export class NexusStore<T, Id extends EntityId = string> {
    * @throws StoreError `store/not-found`, `store/invalid-value`
    */
   async patch(id: Id, fields: Partial<T>, options?: WriteOptions): Promise<Write<Partial<T>>> {
-    return this.#writer.write(await this.#access.preparePatch(id, fields, options), fields);
+    if (!this.#isValidated)
+      return this.#writer.write(this.#access.patchOf(id, fields, options), fields);
+    return this.#inOrder(
+      () => this.#access.preparePatch(id, fields, options),
+      (mutation) => this.#writer.write(mutation, fields),
+    );
   }
 
   async delete(id: Id, options?: DeleteOptions): Promise<Write<undefined>> {
-    return this.#writer.write(this.#access.prepareDelete(id, options), undefined);
+    const mutation = this.#access.prepareDelete(id, options);
+    return this.#inOrder(
+      () => mutation,
+      () => this.#writer.write(mutation, undefined),
+    );
   }
 
   /** Deletes all entities, or those a query selects, in one transaction here. Returns how many. */
   async deleteAll(query: Query<T> = {}, options?: DeleteOptions): Promise<number> {
-    const { items } = await this.#access.find(planOf(query));
-    await this.#writer.writeAll(
-      items.map(({ id }) => ({
-        mutation: this.#access.prepareDelete(id, options),
-        value: undefined,
-      })),
+    const plan = planOf(query);
+    return this.#inOrder(
+      () => plan,
+      () => this.#writer.deleteAll(plan, (id) => this.#access.prepareDelete(id, options)),
     );
-    return items.length;
   }
 
   /**
@@ -209,7 +222,28 @@ export class NexusStore<T, Id extends EntityId = string> {
     args?: unknown,
     options?: WriteOptions,
   ): Promise<Write<undefined>> {
-    return this.#writer.write(this.#access.prepareCommand(id, command, args, options), undefined);
+    const mutation = this.#access.prepareCommand(id, command, args, options);
+    return this.#inOrder(
+      () => mutation,
+      () => this.#writer.write(mutation, undefined),
+    );
+  }
+
+  /** Most stores have no schema: then nothing has to be awaited before a write. */
+  get #isValidated(): boolean {
+    return this.#access.config.schema !== undefined;
+  }
+
+  /**
+   * Writes go in the order of the calls, also those that nobody awaits. A schema may take its time with
+   * one value: then what was called later waits for it.
+   */
+  #inOrder<P, R>(prepare: () => P | Promise<P>, write: (prepared: P) => Promise<R>): Promise<R> {
+    if (!this.#isValidated) return write(prepare() as P);
+    const prepared = this.#lastPrepared.then(prepare);
+    const begun = prepared.then((value) => ({ result: write(value) }));
+    this.#lastPrepared = begun.catch(() => {});
+    return begun.then(({ result }) => result);
   }
 
   // ---- sync --------------------------------------------------------------------------------------

@@ -48,10 +48,18 @@ export interface Condition {
   readonly operand: unknown;
 }
 
+const QUERY_KEYS: ReadonlySet<string> = new Set(['where', 'orderBy', 'limit', 'after']);
+
 const OPERATORS: ReadonlySet<string> = new Set(['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in']);
 
 /** @throws UsageError `usage/invalid-argument` */
 export function planOf<T>(query: Query<T>): Plan {
+  const unknown = Object.keys(query).find((key) => !QUERY_KEYS.has(key));
+  if (unknown !== undefined)
+    throw new UsageError(
+      'usage/invalid-argument',
+      `a query has where, orderBy, limit and after, not ${unknown}`,
+    );
   const { limit = Number.MAX_SAFE_INTEGER } = query;
   if (!Number.isInteger(limit) || limit < 0) {
     throw new UsageError(

@@ -1,11 +1,13 @@
-import type { EntryRef } from '../model/entry.ts';
+import type { EntityId, EntryRef } from '../model/entry.ts';
 import type { PriorityRank } from '../model/priority.ts';
 import { entryIdOf } from '../queue/entry-view.ts';
 import type { BackendCore } from './backend-core.ts';
 import type { CollectionAccess } from './collection-access.ts';
 import { storeLocally } from './local-write.ts';
 import { applyMutationTo, type Mutation } from './mutation.ts';
+import type { Plan } from './query.ts';
 import { writeRemoteFirst } from './remote-first.ts';
+import { runQuery } from './run-query.ts';
 import type { Settled, Write } from './write.ts';
 
 /** A mutation and the value that its caller gets back. */
@@ -49,6 +51,35 @@ export class StoreWriter {
     return prepared.map(
       ({ value }, index) => new StoredWrite(core, partition, value, seqs[index] ?? null),
     );
+  }
+
+  /** Selects and deletes in one transaction: nothing can change between the two. */
+  async deleteAll(plan: Plan, deletion: (id: EntityId) => Mutation): Promise<number> {
+    const { core, collection, config } = this.#access;
+    if (!this.#access.isReady) await this.#access.ready();
+    const { partition } = core;
+    const policy = config.writePolicy ?? 'queue';
+    if (policy === 'remote-first') {
+      const { items } = await this.#access.find(plan);
+      for (const { id } of items) await writeRemoteFirst(core, deletion(id));
+      return items.length;
+    }
+    const found = await core.writer.write(
+      async (uow) => {
+        const { items } = await runQuery(uow, partition, collection, config.indexes ?? [], plan);
+        const setting = core.mutationSetting(partition);
+        for (const { id } of items) {
+          const mutation = deletion(id);
+          if (mutation.policy === 'queue') await applyMutationTo(uow, mutation, setting);
+          else await storeLocally(uow, partition, mutation);
+        }
+        return items;
+      },
+      { cost: DELETE_ALL_COST },
+    );
+    const [first] = found;
+    if (first !== undefined && policy === 'queue') core.onEnqueued(deletion(first.id).rank);
+    return found.length;
   }
 
   async #writeThose(
@@ -108,6 +139,9 @@ export class StoreWriter {
     return seqs;
   }
 }
+
+/** How many it will be is not known before. */
+const DELETE_ALL_COST = 200;
 
 export function bestRankOf(mutations: readonly Mutation[]): PriorityRank {
   return mutations.reduce<PriorityRank>((best, { rank }) => (rank < best ? rank : best), 3);

@@ -1,5 +1,5 @@
 import type { EntityId } from '../model/entry.ts';
-import { UsageError } from '../model/errors.ts';
+import { StoreError, UsageError } from '../model/errors.ts';
 import { closeGroup } from '../queue/enqueue.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import type { BackendCore } from './backend-core.ts';
@@ -26,37 +26,57 @@ export interface StoreInTransaction<T, Id extends EntityId> {
   command(id: Id, command: string, args?: unknown, options?: WriteOptions): Promise<void>;
 }
 
+/** What a body read, by entity: if it is another by the time of the commit, the body runs again. */
+type Reads = Map<
+  string,
+  { readonly collection: string; readonly id: EntityId; readonly text: string | null }
+>;
+
+/** So often a body runs before it is left to the app. */
+const MAX_RUNS = 10;
+
 /**
  * Gathers the writes of a body and stores them in one commit. The body may await anything: no database
- * transaction is open meanwhile, so it cannot hold others up or be committed half by the platform.
+ * transaction is open meanwhile, so it cannot hold others up or be committed half by the platform. If
+ * what it read has changed by then, it runs again, so that no update is lost between them.
+ *
+ * @throws StoreError `store/transaction-conflict` if others were faster ten times in a row
  */
 export async function runTransaction<R>(
   core: BackendCore,
   body: (tx: TransactionStores) => Promise<R> | R,
 ): Promise<R> {
-  const { partition } = core;
-  const pending = new PendingWrites(core, partition);
-  let result: R;
-  try {
-    result = await body(pending);
-  } finally {
-    pending.close();
+  for (let run = 0; run < MAX_RUNS; run += 1) {
+    const { partition } = core;
+    const reads: Reads = new Map();
+    const pending = new PendingWrites(core, partition, reads);
+    let result: R;
+    try {
+      result = await body(pending);
+    } finally {
+      pending.close();
+    }
+    if (await commit(core, partition, pending.mutations, reads)) return result;
   }
-  await commit(core, partition, pending.mutations);
-  return result;
+  throw new StoreError(
+    'store/transaction-conflict',
+    `what the transaction read was changed by others ${MAX_RUNS} times in a row: make it shorter`,
+  );
 }
 
 /** The writes of a transaction, or of one inside another. */
 class PendingWrites implements TransactionStores {
   readonly #core: BackendCore;
   readonly #partition: number;
+  readonly #reads: Reads;
   readonly #outer: PendingWrites | undefined;
   readonly #mutations: Mutation[] = [];
   #isClosed = false;
 
-  constructor(core: BackendCore, partition: number, outer?: PendingWrites) {
+  constructor(core: BackendCore, partition: number, reads: Reads, outer?: PendingWrites) {
     this.#core = core;
     this.#partition = partition;
+    this.#reads = reads;
     this.#outer = outer;
   }
 
@@ -86,7 +106,7 @@ class PendingWrites implements TransactionStores {
   }
 
   async transaction<R>(body: (tx: TransactionStores) => Promise<R> | R): Promise<R> {
-    const inner = new PendingWrites(this.#core, this.#partition, this);
+    const inner = new PendingWrites(this.#core, this.#partition, this.#reads, this);
     let result: R;
     try {
       result = await body(inner);
@@ -117,7 +137,10 @@ class PendingWrites implements TransactionStores {
 
   async #get<T>(access: CollectionAccess<T>, id: EntityId): Promise<T | undefined> {
     const key = requireId(id, `get in ${access.collection}`);
+    const { collection } = access;
     let text = await access.readText(key, this.#partition);
+    const name = JSON.stringify([collection, key]);
+    if (!this.#reads.has(name)) this.#reads.set(name, { collection, id: key, text });
     for (const mutation of this.#all()) {
       if (mutation.collection === access.collection && mutation.id === key)
         text = afterMutation(text, mutation);
@@ -132,12 +155,14 @@ class PendingWrites implements TransactionStores {
   }
 }
 
+/** False if what was read has changed since: then nothing was stored. */
 async function commit(
   core: BackendCore,
   partition: number,
   mutations: readonly Mutation[],
-): Promise<void> {
-  if (mutations.length === 0) return;
+  reads: Reads,
+): Promise<boolean> {
+  if (mutations.length === 0) return true;
   const queued = mutations.filter(({ policy }) => policy === 'queue');
   const { maxBatch } = core.remote.capabilities;
   if (queued.length > maxBatch) {
@@ -149,11 +174,24 @@ async function commit(
   for (const collection of new Set(mutations.map((mutation) => mutation.collection)))
     if (!core.isReady(collection)) await core.ready(collection);
   const rows = mutations.map(({ collection, id }) => ({ partition, collection, id }));
-  await core.writer.write((uow) => store(core, uow, partition, mutations), {
-    cost: mutations.length,
-    rows,
-  });
-  if (queued.length > 0) core.onEnqueued(bestRankOf(queued));
+  const isStored = await core.writer.write(
+    async (uow) => {
+      if (!(await areUnchanged(uow, partition, reads))) return false;
+      await store(core, uow, partition, mutations);
+      return true;
+    },
+    { cost: mutations.length, rows },
+  );
+  if (isStored && queued.length > 0) core.onEnqueued(bestRankOf(queued));
+  return isStored;
+}
+
+async function areUnchanged(uow: UnitOfWork, partition: number, reads: Reads): Promise<boolean> {
+  for (const { collection, id, text } of reads.values()) {
+    const row = await uow.row(partition, collection, id);
+    if ((row?.value ?? null) !== text) return false;
+  }
+  return true;
 }
 
 async function store(

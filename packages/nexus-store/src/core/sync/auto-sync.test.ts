@@ -5,7 +5,9 @@ import { faultyStorage } from '../../testing/faulty-storage.ts';
 import { memoryRemote } from '../../testing/memory-remote.ts';
 import { createSeededRandom } from '../../testing/seeded-random.ts';
 import { whyAsleep } from '../store/why-asleep.ts';
+import { StorageError } from '../model/errors.ts';
 import type { SyncPriority } from '../model/priority.ts';
+import type { Storage } from '../ports/storage.ts';
 
 const world = fixtures(afterEach, () => memoryStorage());
 const auto = (options: Parameters<typeof world>[0] = {}): BackendFixture =>
@@ -251,4 +253,33 @@ describe('whatever happens', () => {
       expect(await whyAsleep(fixture.backend)).toBeNull();
     },
   );
+});
+
+test('a refresh that the storage fails is followed by another look', async () => {
+  const database = memoryDatabase();
+  const inner = memoryStorage({ database });
+  let failures = 0;
+  const storage: Storage = {
+    capabilities: inner.capabilities,
+    open: (schema) => inner.open(schema),
+    close: () => inner.close(),
+    foreignCommits: () => inner.foreignCommits(),
+    transact: (mode, body) => {
+      if (mode === 'read' && failures > 0) {
+        failures -= 1;
+        return Promise.reject(new StorageError('storage/busy', 'injected'));
+      }
+      return inner.transact(mode, body);
+    },
+  };
+  const fixture = auto({ storage });
+  const other = world({ storage: memoryStorage({ database }), runtime: fixture.runtime });
+  await fixture.backend.open();
+  await other.notes.save({ id: 'a' });
+  failures = 1;
+
+  await expect(fixture.backend.refresh()).rejects.toMatchObject({ code: 'storage/busy' });
+  await fixture.runtime.advance('12s');
+
+  expect(fixture.arrivals).toEqual(['create a']);
 });

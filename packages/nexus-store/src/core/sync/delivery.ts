@@ -32,7 +32,7 @@ export interface DeliverySetting {
 }
 
 /** How a delivery ended. `offline`, `blocked`: nothing more can be sent for now. */
-export type DeliveryEnd = 'settled' | 'offline' | 'blocked';
+export type DeliveryEnd = 'settled' | 'offline' | 'blocked' | { readonly failure: unknown };
 
 const UNTOUCHED: Extract<Settlement, { kind: 'release' }> = {
   kind: 'release',
@@ -70,7 +70,7 @@ export class Delivery {
     }
     // The storage failed: the lease will end by itself, nothing is lost. Going on would only repeat it.
     runtime.logger.log('error', 'settling a request failed', { error: String(error) });
-    return 'blocked';
+    return { failure: error };
   }
 
   async #run(): Promise<DeliveryEnd> {
@@ -94,9 +94,15 @@ export class Delivery {
     const lesson: GateLesson = isOwnDoing
       ? { kind: 'nothing' }
       : gates.lesson(verdict.endpoint, verdict.works, number);
-    await this.#settleVerdict(verdict, lesson, sent);
-    if (verdict.endpoint === null) return 'settled';
-    return verdict.endpoint.isOffline ? 'offline' : 'blocked';
+    const { endpoint } = verdict;
+    const end = endpoint === null ? 'settled' : endpoint.isOffline ? 'offline' : 'blocked';
+    try {
+      await this.#settleVerdict(verdict, lesson, sent);
+    } catch (error) {
+      if (!isNexusError(error, 'queue/claim-lost')) throw error;
+      this.#onError(error);
+    }
+    return end;
   }
 
   /** A transaction is never cut, so one that no request can carry would be tried for ever. */
@@ -124,7 +130,7 @@ export class Delivery {
     const held = new Map([...settlements].filter(([seq]) => waiting.has(seq)));
     for (const seq of held.keys()) settlements.delete(seq);
     if (settlements.size > 0 || lesson.kind !== 'nothing')
-      await this.#settle(settlements, lesson, verdict.refunds);
+      await this.#settleAndLearn(settlements, lesson, verdict.refunds);
     if (conflicts.length === 0) return;
     const decided = new Map<number, Decided>();
     for (const conflict of conflicts) {
@@ -132,6 +138,22 @@ export class Delivery {
       held.set(conflict.entry.seq, UNTOUCHED);
     }
     await this.#settle(held, { kind: 'nothing' }, [], decided);
+  }
+
+  /** What the server said of itself counts, even if the entries are somebody else's by now. */
+  async #settleAndLearn(
+    settlements: Map<number, Settlement>,
+    lesson: GateLesson,
+    refunds: Verdict['refunds'],
+  ): Promise<void> {
+    const { context, gates } = this.#setting;
+    try {
+      await this.#settle(settlements, lesson, refunds);
+    } catch (error) {
+      if (isNexusError(error, 'queue/claim-lost'))
+        gates.adopt(await context.writer.write((uow) => gates.apply(uow, lesson)), lesson);
+      throw error;
+    }
   }
 
   async #decide(conflict: Verdict['conflicts'][number], sent: Sent): Promise<Decided> {

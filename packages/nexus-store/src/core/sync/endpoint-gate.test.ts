@@ -324,3 +324,27 @@ test('a wish to wait that another context was told stops a run in its middle', a
   expect(report).toMatchObject({ pushed: 1, remaining: 2, stoppedBy: 'blocked' });
   expect(one.requests).toHaveLength(1);
 });
+
+test('a wish to wait counts though another context has taken the entries over meanwhile', async () => {
+  const database = memoryDatabase();
+  const late = world({ storage: memoryStorage({ database }) });
+  const other = world({ storage: memoryStorage({ database }), runtime: late.runtime });
+  const held = deferred();
+  late.remote.push = async (batch) => {
+    await held.promise;
+    return batch.map(() => answers.endpoint(429, hour));
+  };
+  await late.notes.save({ id: 'a' });
+  const running = late.backend.sync();
+  await late.settle();
+  await late.backend.writer.write(async (uow) => {
+    for (const fence of (await uow.leases()).keys()) await uow.deleteLease(fence);
+  });
+
+  held.resolve();
+  await late.wait(running);
+  const report = await other.wait(other.backend.sync());
+
+  expect(late.typesOf('claim-lost')).toHaveLength(1);
+  expect(report).toMatchObject({ stoppedBy: 'blocked', pushed: 0 });
+});

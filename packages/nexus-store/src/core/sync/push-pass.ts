@@ -23,6 +23,7 @@ export class PushPass {
   readonly #owner: string;
   readonly #onProgress: () => void;
   readonly #flights = new Set<Flight>();
+  #failure: { readonly error: unknown } | undefined;
   #isExhausted = false;
   #mayHoldCritical = true;
   #stop: 'offline' | 'blocked' | undefined;
@@ -68,14 +69,12 @@ export class PushPass {
   }
 
   async #drain(): Promise<void> {
-    let failure: { readonly error: unknown } | undefined;
     for (;;) {
       const seen = this.#changes;
       try {
         await this.#fill();
       } catch (error) {
-        failure ??= { error };
-        this.#stop ??= 'blocked';
+        this.#onFailure(error);
       }
       // A flight may have landed while another was being prepared.
       if (this.#changes !== seen) continue;
@@ -84,7 +83,13 @@ export class PushPass {
         this.#wake = resolve;
       });
     }
-    if (failure !== undefined) throw failure.error;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** The database failed: nothing new begins, what is under way lands, then the caller hears of it. */
+  #onFailure(error: unknown): void {
+    this.#failure ??= { error };
+    this.#stop ??= 'blocked';
   }
 
   async #fill(): Promise<void> {
@@ -126,7 +131,8 @@ export class PushPass {
     this.#flights.add(flight);
     const end = await new Delivery(this.#setting, flight.claim).run();
     this.#flights.delete(flight);
-    if (end !== 'settled') this.#stop ??= end;
+    if (typeof end === 'object') this.#onFailure(end.failure);
+    else if (end !== 'settled') this.#stop ??= end;
     this.#onProgress();
     this.#lookAgain();
   }
