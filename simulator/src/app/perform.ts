@@ -7,6 +7,9 @@ import { read } from './reads.ts';
 import { pick, wishing } from './wishes.ts';
 import { saveAll, transaction, write } from './writes.ts';
 
+/** A server that forgets deletions sooner than a request takes keeps no promise at all. */
+const RETENTION_MS = 60_000;
+
 /** Begins one step of a plan. Calls of the product are not waited for: they overlap as they will. */
 export async function perform(world: World, operation: Operation): Promise<void> {
   world.trace(`step ${world.step}: ${JSON.stringify(operation)}`);
@@ -51,7 +54,7 @@ function performOnWorld(world: World, operation: Operation): boolean {
       world.network.expireTokens();
       return true;
     case 'expire-cursors':
-      world.server.expireCursors();
+      world.server.expireCursors(RETENTION_MS);
       return true;
     case 'remote-edit': {
       const { principal, collection, id, kind, token } = operation;
@@ -97,8 +100,9 @@ function performOnContext(world: World, context: AppContext, operation: Operatio
       return backend.wake();
     case 'refresh':
       return call(async () => {
-        context.isBehind = false;
+        const { commits } = world.disk;
         await backend.refresh();
+        if (world.disk.commits === commits) context.isBehind = false;
       });
     case 'sync':
       return call((c) => sync(world, c, operation));

@@ -30,6 +30,8 @@ export interface Life {
 export class History {
   readonly lives = new Map<number, Life>();
   readonly #ownerOfKey = new Map<string, Life>();
+  /** Commits were lost: that something was sent may be forgotten. */
+  hasLostCommits = false;
   /** What each key stood for when it was first sent, and with which request. */
   readonly sentAs = new Map<string, { readonly fingerprint: string; readonly flight: number }>();
   /** Keys that the server answered with a conflict. */
@@ -100,5 +102,6 @@ export class History {
       else life.isCancelled = false;
     }
     this.sentAs.clear();
+    this.hasLostCommits = true;
   }
 }

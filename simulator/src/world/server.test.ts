@@ -26,7 +26,7 @@ function statuses(server: ModelServer, operations: readonly WireOperation[]): re
 
 describe('the model server', () => {
   test('applies a key once and gives its first answer again', () => {
-    const server = new ModelServer(witness);
+    const server = new ModelServer(witness, () => 0);
 
     const first = server.push('ada', [operation('k1')]);
     const again = server.push('ada', [operation('k1')]);
@@ -36,14 +36,14 @@ describe('the model server', () => {
   });
 
   test('refuses a key that stood for something else', () => {
-    const server = new ModelServer(witness);
+    const server = new ModelServer(witness, () => 0);
     server.push('ada', [operation('k1')]);
 
     expect(statuses(server, [operation('k1', { payload: { a: 2 } })])).toEqual(['rejected']);
   });
 
   test('applies the operations of a group all or not at all', () => {
-    const server = new ModelServer(witness);
+    const server = new ModelServer(witness, () => 0);
     server.push('ada', [operation('k1')]);
 
     const results = statuses(server, [
@@ -56,7 +56,7 @@ describe('the model server', () => {
   });
 
   test('keeps users apart', () => {
-    const server = new ModelServer(witness);
+    const server = new ModelServer(witness, () => 0);
 
     server.push('ada', [operation('k1')]);
     server.push('bob', [operation('k1')]);

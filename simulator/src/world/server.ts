@@ -22,6 +22,8 @@ interface Row {
   readonly value: unknown;
   readonly change: number;
   readonly operationId: string | null;
+  /** Monotonic milliseconds. */
+  readonly at: number;
 }
 
 /** What one user has. */
@@ -46,9 +48,12 @@ export class ModelServer {
   readonly #accounts = new Map<string, Account>();
   readonly #applied = new Map<string, Applied>();
   readonly #witness: ServerWitness;
+  readonly #elapsed: () => number;
 
-  constructor(witness: ServerWitness) {
+  /** @param elapsed the monotonic clock */
+  constructor(witness: ServerWitness, elapsed: () => number) {
     this.#witness = witness;
+    this.#elapsed = elapsed;
   }
 
   /** What a key of a user did; undefined if it did nothing yet. */
@@ -110,12 +115,18 @@ export class ModelServer {
     this.#put(principal, ref, value, null);
   }
 
-  /** Deletions are forgotten, and with them the cursors before this moment. */
-  expireCursors(): void {
+  /** Deletions of this age are forgotten, and with them the cursors from before. */
+  expireCursors(ageMs: number): void {
+    const until = this.#elapsed() - ageMs;
     for (const account of this.#accounts.values()) {
+      for (const [ref, { value, change, at }] of account.rows) {
+        if (value !== null || at > until) continue;
+        account.rows.delete(ref);
+        account.forgotten = Math.max(account.forgotten, change);
+      }
+      if (ageMs > 0) continue;
       account.change += 1;
       account.forgotten = account.change;
-      for (const [ref, row] of account.rows) if (row.value === null) account.rows.delete(ref);
     }
   }
 
@@ -255,7 +266,7 @@ export class ModelServer {
   #put(principal: string, ref: string, value: unknown, operationId: string | null): void {
     const account = this.#account(principal);
     account.change += 1;
-    account.rows.set(ref, { value, change: account.change, operationId });
+    account.rows.set(ref, { value, change: account.change, operationId, at: this.#elapsed() });
   }
 }
 

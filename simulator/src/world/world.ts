@@ -50,7 +50,7 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
     this.#trace = trace;
     this.#ignored = ignored;
     this.runtime = createVirtualRuntime(plan.seed, { driftPpm: plan.settings.driftPpm });
-    this.server = new ModelServer(this);
+    this.server = new ModelServer(this, () => this.runtime.clock.elapsed());
     this.traffic = new TrafficRules(this);
     const random = createSeededRandom(plan.seed, 'network');
     this.network = new Network(this.runtime, this.server, random, this);
