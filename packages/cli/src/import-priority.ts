@@ -3,8 +3,10 @@ import { CliError } from './cli-error.ts';
 import { plain } from './format.ts';
 import { parsePriority, type Options } from './options.ts';
 
-/** How urgent a record is, by its own fields. */
-export type PriorityOf = (record: Readonly<Record<string, unknown>>) => SyncPriority;
+/** How urgent a record is, by its own fields, or what is wrong with them. */
+export type PriorityOf = (
+  record: Readonly<Record<string, unknown>>,
+) => SyncPriority | { readonly problem: string };
 
 /** @throws CliError `usage/...` */
 export function priorityOf(options: Options): PriorityOf {
@@ -21,7 +23,11 @@ export function priorityOf(options: Options): PriorityOf {
     const value = Object.hasOwn(record, field) ? record[field] : undefined;
     const isPlain = typeof value === 'string' || typeof value === 'number';
     if (!isPlain && typeof value !== 'boolean') return other;
-    return byValue.get(String(value)) ?? other;
+    const found = byValue.get(String(value));
+    if (found !== undefined || maps.length > 0 || value === '') return found ?? other;
+    return {
+      problem: `${field} is ${plain(String(value))}, which is no priority: use critical, high, normal or low, or say with --priority-map what it stands for`,
+    };
   };
 }
 

@@ -45,6 +45,7 @@ interface Row {
   readonly line: number;
   readonly id: EntityId;
   readonly value: ImportedRow;
+  readonly priority: SyncPriority;
 }
 
 /** Saves records, batch by batch. Running twice over the same file changes nothing the second time. */
@@ -94,7 +95,10 @@ export class Importer {
       return { line, problem: `the id in ${idField} is too large for a number; put it in quotes` };
     }
     if ((typeof id === 'string' && id !== '') || typeof id === 'number') {
-      return { line, id, value: row };
+      const priority = this.#options.priorityOf(row);
+      return typeof priority === 'object'
+        ? { line, ...priority }
+        : { line, id, value: row, priority };
     }
     return {
       line,
@@ -121,19 +125,16 @@ export class Importer {
   }
 
   async #saveRows(rows: readonly Row[]): Promise<readonly BadRecord[]> {
-    const { store, priorityOf } = this.#options;
-    const priorities = rows.map(({ value }) => priorityOf(value));
+    const { store } = this.#options;
     const results = await Promise.allSettled(
-      rows.map(({ value }, index) =>
-        store.save(value, { priority: priorities[index] ?? 'normal' }),
-      ),
+      rows.map(({ value, priority }) => store.save(value, { priority })),
     );
     const bad: BadRecord[] = [];
     for (const [index, result] of results.entries()) {
       const row = rows[index] as Row;
       if (result.status === 'fulfilled') {
         this.counts.saved += 1;
-        this.counts.byPriority[priorities[index] ?? 'normal'] += 1;
+        this.counts.byPriority[row.priority] += 1;
       } else if (isNexusError(result.reason) && RECORD_FAULTS.has(result.reason.code)) {
         bad.push({ line: row.line, problem: result.reason.message });
       } else {

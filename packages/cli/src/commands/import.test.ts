@@ -109,6 +109,15 @@ describe('import', () => {
     ]);
   });
 
+  test('a value that is no priority stops it with its line, unless a map says what it stands for', async () => {
+    const file = write('r.csv', 'id,p\n1,high\n2,Critical\n');
+
+    const { stderr, code } = await folder.run(['import', file, ...into, '--priority-from', 'p']);
+
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('line 3: p is Critical, which is no priority');
+  });
+
   test('a second run changes nothing, and saves what is new or different', async () => {
     const file = write('r.ndjson', '{"id":"a","n":1}\n{"id":"b","n":1}\n');
     await folder.run(['import', file, ...into]);

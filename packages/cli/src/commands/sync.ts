@@ -195,8 +195,12 @@ function stopText(report: SyncReport, failure: string | undefined): string | nul
   const because = failure === undefined ? '' : ` (${plain(failure)})`;
   switch (report.stoppedBy) {
     case 'offline':
+      if (failure === 'remote/protocol')
+        return 'something answered that is not the sync server (a sign-in page of the network, or a wrong --url); then sync again';
       return `the server could not be reached${because}; check --url and the network, then sync again`;
     case 'blocked':
+      if (failure === 'remote/upgrade-required')
+        return 'the server wants a newer version of the app; update it, then sync again';
       return failure === 'remote/unauthorised'
         ? 'the server refused the credentials; put a valid token into NEXUS_STORE_TOKEN or --token-file'
         : `the server refuses for now${because}; sync again later`;
