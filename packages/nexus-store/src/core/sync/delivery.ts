@@ -180,20 +180,32 @@ export class Delivery {
   ): Promise<void> {
     const { context, gates, totals } = this.#setting;
     const { rulesOf, writer } = context;
-    const done = await writer.write(
-      async (uow) => {
-        const final = new Map(settlements);
-        for (const [seq, decision] of decided)
-          final.set(seq, await this.#upheld(uow, seq, decision));
-        if (final.size > 0) await settleClaim(uow, this.#claim, final, rulesOf);
-        const revived = await refundEntries(context, uow, this.#claim.partition, refunds);
-        return { final, revived, gate: await gates.apply(uow, lesson) };
-      },
-      { cost: settlements.size, rows: this.#claim.entries.map(keyOf) },
-    );
+    const done = await writer
+      .write(
+        async (uow) => {
+          const final = new Map(settlements);
+          for (const [seq, decision] of decided)
+            final.set(seq, await this.#upheld(uow, seq, decision));
+          if (final.size > 0) await settleClaim(uow, this.#claim, final, rulesOf);
+          const revived = await refundEntries(context, uow, this.#claim.partition, refunds);
+          return { final, revived, gate: await gates.apply(uow, lesson) };
+        },
+        { cost: settlements.size, rows: this.#claim.entries.map(keyOf) },
+      )
+      .catch(async (error: unknown) => {
+        await this.#learnAnyway(error, lesson);
+        throw error;
+      });
     totals.dead -= done.revived;
     gates.adopt(done.gate, lesson);
     this.#report(done.final);
+  }
+
+  /** The entries are another runner's by now; what the server said of itself holds all the same. */
+  async #learnAnyway(error: unknown, lesson: GateLesson): Promise<void> {
+    if (!isNexusError(error, 'queue/claim-lost') || lesson.kind === 'nothing') return;
+    const { context, gates } = this.#setting;
+    gates.adopt(await context.writer.write((uow) => gates.apply(uow, lesson)), lesson);
   }
 
   /** A decision stands only if no pull has brought another row since: else the entry is sent again. */
