@@ -78,14 +78,18 @@ export class Delivery {
     const { clock } = context.runtime;
     if (this.#isTooMany()) return this.#buryTooMany();
     const { entries, settlements } = await migrateEntries(context, this.#claim, window.signal);
-    if (entries.length === 0 || !window.fits(0) || !gates.isPassable) {
+    const mayBegin = (): boolean => window.fits(0) && gates.isPassable;
+    const number = gates.begin();
+    const startedAt = clock.elapsed();
+    const sent =
+      entries.length > 0 && mayBegin()
+        ? await sendBatch(context, this.#setting.principal, window, entries, mayBegin)
+        : null;
+    if (sent === null) {
       for (const { seq } of entries) settlements.set(seq, UNTOUCHED);
       await this.#settle(settlements, { kind: 'nothing' }, []);
       return 'settled';
     }
-    const number = gates.begin();
-    const startedAt = clock.elapsed();
-    const sent = await sendBatch(context, this.#setting.principal, window, entries);
     if (sent.isAnswered) sendTimes.record(clock.elapsed() - startedAt);
     const verdict = policy.judge(entries, sent.outcomes, clock.now());
     for (const [seq, settlement] of settlements) verdict.settlements.set(seq, settlement);

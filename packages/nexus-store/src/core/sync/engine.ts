@@ -3,7 +3,7 @@ import type { SyncEvent } from '../model/events.ts';
 import type { SyncFailure } from '../model/outcome.ts';
 import type { PriorityRank } from '../model/priority.ts';
 import type { SyncReport } from '../model/sync-report.ts';
-import { askedToWaitUntil } from './gate.ts';
+import { askedToWaitUntil, type Gate } from './gate.ts';
 import { GateWatch } from './gate-watch.ts';
 import { isEndpointError, PullFailures } from './pull-failures.ts';
 import { PullPass } from './pull-pass.ts';
@@ -106,7 +106,7 @@ export class Engine {
     const window = new RunWindow(runtime.clock, runtime.timers, options);
     const principal = this.#context.principal();
     const totals: RunTotals = { pushed: 0, pulled: 0, conflicts: 0, dead: 0 };
-    const run = { window, principal, totals, pull: new PullPass(this.#context, principal, window) };
+    const run = { window, principal, totals, pull: new PullPass(this.#context, principal, window, this.#gates) };
     const report = this.#operate(window, () => this.#run(run, options.reason ?? 'app')).finally(
       () => {
         this.#running = undefined;
@@ -152,12 +152,8 @@ export class Engine {
     const principal = this.#context.principal();
     const window = new RunWindow(runtime.clock, runtime.timers, { budget: budgetMs });
     return this.#operate(window, async () => {
-      const now = runtime.clock.now();
-      const until = askedToWaitUntil(await this.#gates.load(), now);
-      if (until !== null)
-        throw new RemoteError('remote/throttled', 'the server asked to wait', {
-          retryAfterMs: until - now,
-        });
+      const gate = await this.#gates.load();
+      if (!this.#gates.isPassable) throw new HeldError(gate, runtime.clock.now());
       return work(window, principal);
     });
   }
@@ -323,8 +319,9 @@ export class Engine {
     for (const { name, isPulled } of this.#context.collections()) {
       if (!isPulled) continue;
       try {
-        if (!(await run.pull.pull(name, beforePage)))
-          return end === 'drained' ? (run.window.end ?? 'deadline') : end;
+        const pulled = await run.pull.pull(name, beforePage);
+        if (pulled === 'held') return 'blocked';
+        if (pulled === 'ended') return end === 'drained' ? (run.window.end ?? 'deadline') : end;
       } catch (error) {
         if (run.window.end !== undefined) return run.window.end;
         const stoppedBy = await this.#onPullError(error);
@@ -339,11 +336,11 @@ export class Engine {
 
   async #pullForConflict(collection: string, run: Run): Promise<boolean> {
     if (!this.#context.remote.capabilities.pull) return false;
-    const pull = new PullPass(this.#context, run.principal, run.window);
+    const pull = new PullPass(this.#context, run.principal, run.window, this.#gates);
     try {
-      const isDone = await pull.pull(collection);
+      const end = await pull.pull(collection);
       run.totals.pulled += pull.pulled;
-      return isDone;
+      return end === 'done';
     } catch (error) {
       if (!isNexusError(error) || !error.code.startsWith('remote/')) throw error;
       return false;
@@ -351,15 +348,17 @@ export class Engine {
   }
 
   async #fetch(collection: string, window: RunWindow, principal: Principal): Promise<void> {
-    const pull = new PullPass(this.#context, principal, window);
+    const pull = new PullPass(this.#context, principal, window, this.#gates);
     const started = this.#gates.begin();
     this.#pulls.add(pull);
     try {
-      if (!(await pull.pull(collection)))
-        throw new RemoteError('remote/timeout', 'the fetch was cut off');
+      const end = await pull.pull(collection);
+      if (end === 'held') throw new HeldError(this.#gates.gate, this.#context.runtime.clock.now());
+      if (end === 'ended') throw new RemoteError('remote/timeout', 'the fetch was cut off');
       await this.#pullFailures.forgive(started);
     } catch (error) {
-      if (window.end === undefined) await this.#onPullError(error);
+      // What the gate said itself is no news for it.
+      if (window.end === undefined && !(error instanceof HeldError)) await this.#onPullError(error);
       throw error;
     } finally {
       this.#pulls.delete(pull);
@@ -376,6 +375,14 @@ export class Engine {
     if (phase === this.#phase) return;
     this.#phase = phase;
     this.#onChange();
+  }
+}
+
+/** The server asked to be left alone, and still does. */
+class HeldError extends RemoteError {
+  constructor(gate: Gate, now: number) {
+    const until = askedToWaitUntil(gate, now) ?? now;
+    super('remote/throttled', 'the server asked to wait', { retryAfterMs: until - now });
   }
 }
 

@@ -4,6 +4,7 @@ import {
   askedToWaitUntil,
   GATE_SHUT,
   isOpen,
+  MAX_RETRY_AFTER_MS,
   readGate,
   reanchored,
   writeGate,
@@ -23,6 +24,8 @@ const NOTHING: GateLesson = { kind: 'nothing' };
 export class GateWatch {
   readonly #context: SyncContext;
   #gate: Gate = GATE_SHUT;
+  /** A wish to wait that was heard and is still being stored. Epoch milliseconds. */
+  #askedUntil = 0;
   #begun = 0;
   /** Requests up to this number began before the last failure was known. */
   #begunBeforeFailure = 0;
@@ -39,6 +42,7 @@ export class GateWatch {
   async load(): Promise<Gate> {
     const { writer, runtime } = this.#context;
     const stored = await writer.read(readGate);
+    this.#askedUntil = 0;
     if (reanchored(stored, runtime.clock.now()) === stored) {
       this.#gate = stored;
       return stored;
@@ -62,7 +66,8 @@ export class GateWatch {
 
   /** The same, as far as this run knows: another request's answer may have come since the claim. */
   get isPassable(): boolean {
-    return askedToWaitUntil(this.#gate, this.#context.runtime.clock.now()) === null;
+    const now = this.#context.runtime.clock.now();
+    return this.#askedUntil <= now && askedToWaitUntil(this.#gate, now) === null;
   }
 
   /** A request begins. Returns its number. */
@@ -79,6 +84,9 @@ export class GateWatch {
     if (endpoint === null) return works && isNews ? { kind: 'works' } : NOTHING;
     if (!isNews && endpoint.retryAfterMs === undefined && endpoint.block === null) return NOTHING;
     this.#begunBeforeFailure = this.#begun;
+    const { retryAfterMs = 0 } = endpoint;
+    if (retryAfterMs > 0)
+      this.#askedUntil = clock.now() + Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
     return { kind: 'failed', endpoint, at: clock.now(), jitter: random.float(), counts: isNews };
   }
 

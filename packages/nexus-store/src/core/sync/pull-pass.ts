@@ -6,6 +6,7 @@ import { rebaseOnPull } from '../queue/conflict.ts';
 import { findEntry } from '../queue/lanes.ts';
 import { emptyRow, type RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
+import type { GateWatch } from './gate-watch.ts';
 import { limitedSignal, withPatience } from './patience.ts';
 import { readPullState, writePullState, type PullState } from './pull-state.ts';
 import type { RunWindow } from './run-window.ts';
@@ -15,6 +16,8 @@ import { latestFetch, sweepRows } from './sweep-rows.ts';
 
 /** A page that was overtaken by acknowledgements is fetched again so often, then taken as it is. */
 const MAX_REFETCHES = 3;
+
+export type PullEnd = 'done' | 'ended' | 'held';
 
 /** A row of a page with its value as text. */
 interface StorableRow extends Omit<PulledRow, 'value'> {
@@ -30,13 +33,15 @@ export class PullPass {
   readonly #context: SyncContext;
   readonly #principal: Principal;
   readonly #window: RunWindow;
+  readonly #gates: GateWatch;
   /** Entities whose writes the server acknowledged since the request for the page left. */
   #acknowledged = new Set<EntityId>();
   #collection: string | undefined;
   pulled = 0;
 
-  constructor(context: SyncContext, principal: Principal, window: RunWindow) {
+  constructor(context: SyncContext, principal: Principal, window: RunWindow, gates: GateWatch) {
     this.#context = context;
+    this.#gates = gates;
     this.#principal = principal;
     this.#window = window;
   }
@@ -51,12 +56,12 @@ export class PullPass {
    *
    * @param beforePage called before each page; false ends the pull
    * @throws RemoteError when the server cannot be asked, or its answer cannot be used
-   * @returns false if it ended before the server had no more
+   * @returns `ended`, `held`: the time was over, or the server asked to wait, before it had no more
    */
   async pull(
     collection: string,
     beforePage: () => Promise<boolean> = async () => true,
-  ): Promise<boolean> {
+  ): Promise<PullEnd> {
     this.#collection = collection;
     const progress = { count: 0, isFull: false };
     try {
@@ -71,11 +76,12 @@ export class PullPass {
     collection: string,
     beforePage: () => Promise<boolean>,
     progress: { count: number; isFull: boolean },
-  ): Promise<boolean> {
+  ): Promise<PullEnd> {
     let isStartedOver = false;
     for (let refetches = 0; ;) {
-      if (!(await beforePage()) || !this.#window.fits(0)) return false;
-      const state = await this.#context.writer.read((uow) => this.#readState(uow, collection));
+      if (!(await beforePage()) || !this.#window.fits(0)) return 'ended';
+      const { state, isPermitted } = await this.#look(collection);
+      if (!isPermitted) return 'held';
       if (state.cursor === null && state.sweepFrom === null) {
         // The first pull of all: rows known from acknowledgements may be gone on the server by now.
         await this.#startOver(collection);
@@ -95,8 +101,16 @@ export class PullPass {
       }
       progress.isFull ||= state.cursor === null;
       progress.count += await this.#store(collection, state, page);
-      if (!page.hasMore) return true;
+      if (!page.hasMore) return 'done';
     }
+  }
+
+  /** Where the collection stands, and whether the server may be called at all. */
+  #look(collection: string): Promise<{ state: PullState; isPermitted: boolean }> {
+    return this.#context.writer.read(async (uow) => ({
+      isPermitted: await this.#gates.permits(uow),
+      state: await this.#readState(uow, collection),
+    }));
   }
 
   #isOvertaken(page: Page): boolean {

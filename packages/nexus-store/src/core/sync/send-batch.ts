@@ -19,15 +19,22 @@ export interface Sent {
   readonly isAnswered: boolean;
 }
 
-/** Sends entries in one request. Never rejects for what the remote does, hangs or throws. */
+/**
+ * Sends entries in one request. Never rejects for what the remote does, hangs or throws.
+ *
+ * @param mayBegin asked at the last moment
+ * @returns null if it may not begin any more: nothing was sent
+ */
 export async function sendBatch(
   context: SyncContext,
   principal: Principal,
   window: RunWindow,
   entries: readonly EntryRecord[],
-): Promise<Sent> {
+  mayBegin: () => boolean,
+): Promise<Sent | null> {
   const { runtime, options, emit } = context;
   const rows = await rowsOf(context, entries);
+  if (!mayBegin()) return null;
   const versions = new Map(entries.map(({ seq }, at) => [seq, rows[at]?.version ?? null]));
   emit({ type: 'push-started', entryIds: entries.map(({ seq }) => entryIdOf(seq)) });
   const timeoutMs = Math.min(options.requestTimeoutMs, window.leftMs);
