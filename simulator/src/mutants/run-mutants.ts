@@ -9,8 +9,6 @@ import { plant } from './plant.ts';
 
 /** Every bug is to be found within so many seeds. */
 const MAX_SEEDS = 500;
-/** A sample begins with the seed that caught the mutant last time, and has some more if plans changed. */
-const MAX_SAMPLE_SEEDS = 60;
 const BATCH = 10;
 const OPS = 300;
 const AT_ONCE = 2;
@@ -41,7 +39,7 @@ export async function runMutants(which: string, ignored: readonly string[]): Pro
     for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
       const { name } = mutant;
       const first = isSample ? known[name]?.seed : undefined;
-      const found = await hunt(mutant, first, isSample ? MAX_SAMPLE_SEEDS : MAX_SEEDS, ignored);
+      const found = await hunt(mutant, first, ignored);
       if (found !== undefined) caught[name] = found;
       console.log(found === undefined ? `MISSED  ${name}` : `caught  ${name}: ${describe(found)}`);
     }
@@ -61,7 +59,6 @@ function describe({ seed, rule, tries }: Catch): string {
 async function hunt(
   mutant: Mutant,
   first: number | undefined,
-  maxSeeds: number,
   ignored: readonly string[],
 ): Promise<Catch | undefined> {
   const folder = await plant(mutant);
@@ -71,8 +68,9 @@ async function hunt(
       const found = await tryRange(worker, first, first + 1, ignored);
       if (found !== undefined) return { ...found, tries: 1 };
     }
-    for (let from = 1; from <= maxSeeds; from += BATCH) {
-      const found = await tryRange(worker, from, Math.min(from + BATCH, maxSeeds + 1), ignored);
+    // The code has changed since, and with it what a seed stands for.
+    for (let from = 1; from <= MAX_SEEDS; from += BATCH) {
+      const found = await tryRange(worker, from, Math.min(from + BATCH, MAX_SEEDS + 1), ignored);
       if (found !== undefined) return { ...found, tries: found.seed };
     }
     return undefined;
