@@ -74,23 +74,17 @@ export class Delivery {
   }
 
   async #run(): Promise<DeliveryEnd> {
-    const { context, policy, window, sendTimes, gates } = this.#setting;
+    const { context, policy, window, gates } = this.#setting;
     const { clock } = context.runtime;
     if (this.#isTooMany()) return this.#buryTooMany();
     const { entries, settlements } = await migrateEntries(context, this.#claim, window.signal);
-    const mayBegin = (): boolean => window.fits(0) && gates.isPassable;
     const number = gates.begin();
-    const startedAt = clock.elapsed();
-    const sent =
-      entries.length > 0 && mayBegin()
-        ? await sendBatch(context, this.#setting.principal, window, entries, mayBegin)
-        : null;
+    const sent = await this.#send(entries);
     if (sent === null) {
       for (const { seq } of entries) settlements.set(seq, UNTOUCHED);
       await this.#settle(settlements, { kind: 'nothing' }, []);
       return 'settled';
     }
-    if (sent.isAnswered) sendTimes.record(clock.elapsed() - startedAt);
     const verdict = policy.judge(entries, sent.outcomes, clock.now());
     for (const [seq, settlement] of settlements) verdict.settlements.set(seq, settlement);
     // Cut off by our own deadline: that says nothing of the endpoint.
@@ -107,6 +101,18 @@ export class Delivery {
       this.#onError(error);
     }
     return end;
+  }
+
+  /** null: there was nothing to send, or no time or leave for it any more. */
+  async #send(entries: readonly EntryRecord[]): Promise<Sent | null> {
+    const { context, principal, window, gates, sendTimes } = this.#setting;
+    const { clock } = context.runtime;
+    const mayBegin = (): boolean => window.fits(0) && gates.isPassable;
+    if (entries.length === 0 || !mayBegin()) return null;
+    const startedAt = clock.elapsed();
+    const sent = await sendBatch(context, principal, window, entries, mayBegin);
+    if (sent?.isAnswered === true) sendTimes.record(clock.elapsed() - startedAt);
+    return sent;
   }
 
   /** A transaction is never cut, so one that no request can carry would be tried for ever. */

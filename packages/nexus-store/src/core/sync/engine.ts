@@ -6,7 +6,7 @@ import type { SyncReport } from '../model/sync-report.ts';
 import { askedToWaitUntil, type Gate } from './gate.ts';
 import { GateWatch } from './gate-watch.ts';
 import { isEndpointError, PullFailures } from './pull-failures.ts';
-import { PullPass } from './pull-pass.ts';
+import { PullPass, type PullEnd } from './pull-pass.ts';
 import { PushPass, type PushEnd } from './push-pass.ts';
 import { OutcomePolicy, RefusalStreaks } from './outcome-policy.ts';
 import { nextAttemptAt, readRest, type Rest } from './rest.ts';
@@ -106,7 +106,12 @@ export class Engine {
     const window = new RunWindow(runtime.clock, runtime.timers, options);
     const principal = this.#context.principal();
     const totals: RunTotals = { pushed: 0, pulled: 0, conflicts: 0, dead: 0 };
-    const run = { window, principal, totals, pull: new PullPass(this.#context, principal, window, this.#gates) };
+    const run = {
+      window,
+      principal,
+      totals,
+      pull: new PullPass(this.#context, principal, window, this.#gates),
+    };
     const report = this.#operate(window, () => this.#run(run, options.reason ?? 'app')).finally(
       () => {
         this.#running = undefined;
@@ -153,7 +158,7 @@ export class Engine {
     const window = new RunWindow(runtime.clock, runtime.timers, { budget: budgetMs });
     return this.#operate(window, async () => {
       const gate = await this.#gates.load();
-      if (!this.#gates.isPassable) throw new HeldError(gate, runtime.clock.now());
+      if (!this.#gates.isPassable) throw heldError(gate, runtime.clock.now());
       return work(window, principal);
     });
   }
@@ -348,21 +353,22 @@ export class Engine {
   }
 
   async #fetch(collection: string, window: RunWindow, principal: Principal): Promise<void> {
+    const { clock } = this.#context.runtime;
     const pull = new PullPass(this.#context, principal, window, this.#gates);
     const started = this.#gates.begin();
     this.#pulls.add(pull);
+    let end: PullEnd;
     try {
-      const end = await pull.pull(collection);
-      if (end === 'held') throw new HeldError(this.#gates.gate, this.#context.runtime.clock.now());
-      if (end === 'ended') throw new RemoteError('remote/timeout', 'the fetch was cut off');
-      await this.#pullFailures.forgive(started);
+      end = await pull.pull(collection);
+      if (end === 'done') await this.#pullFailures.forgive(started);
     } catch (error) {
-      // What the gate said itself is no news for it.
-      if (window.end === undefined && !(error instanceof HeldError)) await this.#onPullError(error);
+      if (window.end === undefined) await this.#onPullError(error);
       throw error;
     } finally {
       this.#pulls.delete(pull);
     }
+    if (end === 'held') throw heldError(this.#gates.gate, clock.now());
+    if (end === 'ended') throw new RemoteError('remote/timeout', 'the fetch was cut off');
   }
 
   async #onPullError(error: unknown): Promise<PushEnd> {
@@ -378,12 +384,10 @@ export class Engine {
   }
 }
 
-/** The server asked to be left alone, and still does. */
-class HeldError extends RemoteError {
-  constructor(gate: Gate, now: number) {
-    const until = askedToWaitUntil(gate, now) ?? now;
-    super('remote/throttled', 'the server asked to wait', { retryAfterMs: until - now });
-  }
+function heldError(gate: Gate, now: number): RemoteError {
+  const until = askedToWaitUntil(gate, now) ?? now;
+  const retryAfterMs = until - now;
+  return new RemoteError('remote/throttled', 'the server asked to wait', { retryAfterMs });
 }
 
 /** `low` entries that wait for a longer window were left for want of time. */

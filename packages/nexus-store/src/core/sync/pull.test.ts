@@ -369,3 +369,26 @@ test('a store with pull switched off is not fetched', async () => {
 
   expect(await fixture.notes.get('a')).toBeUndefined();
 });
+
+test('a wish to wait that one pull is told ends another one before its next page', async () => {
+  const fixture = world();
+  fill(fixture, 600);
+  const held = deferred();
+  const asked: string[] = [];
+  interpose(fixture.remote, (pull) => async (request, context) => {
+    asked.push(request.collection);
+    if (request.collection === 'tasks')
+      throw new RemoteError('remote/throttled', 'later', { status: 429, retryAfterMs: 60_000 });
+    await held.promise;
+    return pull(request, context);
+  });
+  const running = fixture.backend.sync();
+  await fixture.settle();
+  await expect(fixture.backend.fetch('tasks')).rejects.toMatchObject({ code: 'remote/throttled' });
+
+  held.resolve();
+  const report = await fixture.wait(running);
+
+  expect(report).toMatchObject({ stoppedBy: 'blocked', pulled: 500 });
+  expect(asked).toEqual(['notes', 'tasks']);
+});
