@@ -65,10 +65,9 @@ function install() {
 
 /** @returns {Counts} */
 function checkAndroid() {
-  const script =
-    process.env['NEXUS_ANDROID_CHECK'] ?? join(root, '../shared/tools/android-check/check.sh');
+  const script = process.env['NEXUS_ANDROID_CHECK'] ?? '';
   if (!existsSync(script)) {
-    console.log(`skipped: no android-check at ${script} (set NEXUS_ANDROID_CHECK)`);
+    console.log('skipped: NEXUS_ANDROID_CHECK names no script that checks Kotlin against Android');
     return { passed: 0, failed: 0, skipped: 1 };
   }
   const { status } = spawnSync('bash', [script, join(here, '../android/src/main'), here], {
