@@ -8,7 +8,6 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 const here = import.meta.dirname;
-const root = join(here, '../../..');
 const modules = join(here, 'node_modules');
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
