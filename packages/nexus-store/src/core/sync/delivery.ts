@@ -107,10 +107,12 @@ export class Delivery {
   async #send(entries: readonly EntryRecord[]): Promise<Sent | null> {
     const { context, principal, window, gates, sendTimes } = this.#setting;
     const { clock } = context.runtime;
-    const mayBegin = (): boolean => window.fits(0) && gates.isPassable;
+    // A process that was frozen wakes up with a lease that is over: what it holds is somebody else's.
+    const leaseLeftMs = (): number => this.#claim.until - clock.now();
+    const mayBegin = (): boolean => window.fits(0) && gates.isPassable && leaseLeftMs() > 0;
     if (entries.length === 0 || !mayBegin()) return null;
     const startedAt = clock.elapsed();
-    const sent = await sendBatch(context, principal, window, entries, mayBegin);
+    const sent = await sendBatch(context, principal, window, entries, { mayBegin, leaseLeftMs });
     if (sent?.isAnswered === true) sendTimes.record(clock.elapsed() - startedAt);
     return sent;
   }

@@ -84,30 +84,31 @@ export function afterLesson(
   if (lesson.kind === 'nothing') return gate;
   if (lesson.kind === 'works') return afterSuccess(gate, partition, now);
   const { endpoint } = lesson;
-  if (endpoint.block === null) return afterFailure(gate, lesson, backoff);
+  if (endpoint.block === null) return afterFailure(reanchored(gate, now), lesson, backoff);
   const { failure } = endpoint;
   if (endpoint.block === 'upgrade-required') return { ...gate, isUpgradeRequired: true, failure };
   const others = gate.unauthorised.filter((other) => other !== partition);
   return { ...gate, unauthorised: [...others, partition], failure };
 }
 
+/** @param known the gate as it stands now: another context may have written it since the lesson */
 function afterFailure(
-  gate: Gate,
+  known: Gate,
   { endpoint, at, jitter, counts }: Extract<GateLesson, { kind: 'failed' }>,
   backoff: Backoff,
 ): Gate {
-  const known = reanchored(gate, at);
   const failures = known.failures + (counts ? 1 : 0);
   const asked =
     endpoint.retryAfterMs === undefined
       ? 0
       : at + Math.min(Math.max(0, endpoint.retryAfterMs), MAX_RETRY_AFTER_MS);
-  const retryAfterUntil = Math.max(asked, askedToWaitUntil(known, at) ?? 0) || null;
+  const retryAfterUntil = Math.max(asked, known.retryAfterUntil ?? 0) || null;
   const waitUntil = counts
     ? at + backoffDelayMs(backoff, failures - 1, () => jitter)
     : (known.until ?? at);
   const until = Math.max(waitUntil, retryAfterUntil ?? 0);
-  return { ...known, failures, until, retryAfterUntil, setAt: at, failure: endpoint.failure };
+  const setAt = Math.max(at, known.setAt ?? at);
+  return { ...known, failures, until, retryAfterUntil, setAt, failure: endpoint.failure };
 }
 
 /** The endpoint took something. A wish to be left alone that another request brought still counts. */

@@ -392,3 +392,16 @@ test('a wish to wait that one pull is told ends another one before its next page
   expect(report).toMatchObject({ stoppedBy: 'blocked', pulled: 500 });
   expect(asked).toEqual(['notes', 'tasks']);
 });
+
+test('a row that a conflict brought is gone after a full fetch that does not bring it', async () => {
+  const fixture = world({ store: { conflict: 'server-wins' } });
+  fixture.remote.server.set('notes', 'a', { id: 'a', text: 'theirs' });
+  await fixture.notes.save({ id: 'a', text: 'ours' });
+  await fixture.wait(fixture.backend.sync({ budget: '2600ms' }));
+  fixture.remote.server.set('notes', 'a', undefined);
+  fixture.remote.server.expireCursors();
+
+  await fixture.wait(fixture.backend.sync());
+
+  expect(await fixture.notes.getAll({}, { policy: 'cache-only' })).toEqual([]);
+});

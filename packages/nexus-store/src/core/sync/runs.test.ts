@@ -506,3 +506,27 @@ test('with 100,000 low entries and 50 ms latency a critical save arrives within 
   expect(delays.toSorted((a, b) => a - b)[197]).toBeLessThanOrEqual(2 * 50 + 50);
   expect(fixture.backend.status.current.pending.low).toBeGreaterThan(50_000);
 }, 60_000);
+
+test('a process that was frozen past its lease sends nothing of what it held', async () => {
+  const database = memoryDatabase();
+  const frozen = world({
+    storage: memoryStorage({ database }),
+    store: { schemaVersion: 2, migrate: ({ payload }) => waking.promise.then(() => payload) },
+    lease: '8s',
+    requestTimeout: '5s',
+  });
+  const other = world({ storage: memoryStorage({ database }), runtime: frozen.runtime });
+  const waking = deferred();
+  await other.notes.save({ id: 'a' });
+  const running = frozen.backend.sync();
+  await frozen.settle();
+  await frozen.runtime.advance('9s');
+  await other.wait(other.backend.sync());
+
+  waking.resolve();
+  await frozen.wait(running);
+
+  expect(other.arrivals).toEqual(['create a']);
+  expect(frozen.requests).toEqual([]);
+  expect(frozen.typesOf('claim-lost')).toHaveLength(1);
+});

@@ -10,6 +10,13 @@ import type { Principal, SyncContext } from './sync-context.ts';
 /** After an abort a remote gets this long to come back, then its answer no longer counts. */
 export const ABORT_GRACE_MS = 250;
 
+/** What one request must keep to, asked at the last moment. */
+export interface SendLimits {
+  readonly mayBegin: () => boolean;
+  /** How long the entries are still ours. */
+  readonly leaseLeftMs: () => number;
+}
+
 /** What came of one request. */
 export interface Sent {
   readonly outcomes: readonly Outcome[];
@@ -22,7 +29,6 @@ export interface Sent {
 /**
  * Sends entries in one request. Never rejects for what the remote does, hangs or throws.
  *
- * @param mayBegin asked at the last moment
  * @returns null if it may not begin any more: nothing was sent
  */
 export async function sendBatch(
@@ -30,14 +36,14 @@ export async function sendBatch(
   principal: Principal,
   window: RunWindow,
   entries: readonly EntryRecord[],
-  mayBegin: () => boolean,
+  { mayBegin, leaseLeftMs }: SendLimits,
 ): Promise<Sent | null> {
   const { runtime, options, emit } = context;
   const rows = await rowsOf(context, entries);
   if (!mayBegin()) return null;
   const versions = new Map(entries.map(({ seq }, at) => [seq, rows[at]?.version ?? null]));
   emit({ type: 'push-started', entryIds: entries.map(({ seq }) => entryIdOf(seq)) });
-  const timeoutMs = Math.min(options.requestTimeoutMs, window.leftMs);
+  const timeoutMs = Math.min(options.requestTimeoutMs, window.leftMs, leaseLeftMs());
   const { signal, release } = limitedSignal(runtime.timers, window.signal, timeoutMs);
   try {
     const answer = push(context, principal, outgoingBatch(entries, rows), signal);

@@ -20,8 +20,9 @@ export async function sweepRows(
   isNewer: (id: EntityId) => boolean,
 ): Promise<void> {
   for await (const row of rowsOf(uow, partition, collection)) {
-    // A row without a time of fetching was never on the server: it is only here.
-    if (row.fetchedAt === null || row.fetchedAt >= sweepFrom || isNewer(row.id)) continue;
+    // Without version and time of fetching it was never on the server: it is only here.
+    if (row.version === null && row.fetchedAt === null) continue;
+    if ((row.fetchedAt ?? 0) >= sweepFrom || isNewer(row.id)) continue;
     if (row.depth === 0) uow.deleteRow(row);
     else if (row.version !== null || row.shadow !== null)
       await rebaseOnPull(uow, row, { value: null, version: null }, false, rules);
