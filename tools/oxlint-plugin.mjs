@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const PRIVATE_FOLDERS = ['apps', 'bench', 'simulator'];
-const PRIVATE_PACKAGES = ['field-day', 'bench', 'simulator'];
+const PRIVATE_PACKAGES = ['field-day', 'field-notes', 'bench', 'simulator'];
+const TEST_HARNESS = 'browser-harness';
 const PORTABLE = 'packages/nexus-store/src/';
 
 /**
@@ -30,7 +31,7 @@ function layerOf(path) {
 }
 
 /** @param {string} path */
-const isTest = (path) => /\.(test|bench|test-d)\.tsx?$/.test(path);
+const isTest = (path) => /\.(test|bench|test-d|page)\.tsx?$|\/fakes\//.test(path);
 
 /**
  * Why `from` may not import `specifier`, or undefined if it may.
@@ -48,6 +49,7 @@ function violation(from, specifier) {
       .join('/');
     if (PRIVATE_PACKAGES.includes(name)) return `nothing imports the private package ${name}`;
     if (!library) return undefined;
+    if (name === TEST_HARNESS) return `only tests import ${name}`;
     if (layerOf(from) === 'core') return 'core imports only core';
     if (name === 'nexus-store' || name.startsWith('@nexus-store/')) {
       return 'inside nexus-store imports are relative, so that the layers show';

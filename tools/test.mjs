@@ -14,6 +14,7 @@ import { join } from 'node:path';
 const root = join(import.meta.dirname, '..');
 const scratch = mkdtempSync(join(tmpdir(), 'nexus-store-test-'));
 const vitestReport = join(scratch, 'vitest.json');
+const browserReport = join(scratch, 'browser.json');
 
 /** @type {Step[]} */
 const steps = [
@@ -29,7 +30,20 @@ const steps = [
       '--reporter=json',
       `--outputFile.json=${vitestReport}`,
     ],
-    counts: readVitestReport,
+    counts: () => readVitestReport(vitestReport),
+  },
+  {
+    // Without a Chromium, and no way to install one, its tests are skipped and counted as such.
+    name: 'browser',
+    command: [
+      'vitest',
+      'run',
+      '--config=vitest.browser.config.ts',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${browserReport}`,
+    ],
+    counts: () => readVitestReport(browserReport),
   },
   {
     name: 'field day',
@@ -46,6 +60,7 @@ const steps = [
       '--mutants=sample',
     ],
   },
+  { name: 'size', command: ['node', 'tools/size.mjs'] },
   { name: 'package nexus-store', command: ['publint', '--strict', 'packages/nexus-store'] },
   { name: 'package server', command: ['publint', '--strict', 'packages/server'] },
   { name: 'package cli', command: ['publint', '--strict', 'packages/cli'] },
@@ -98,10 +113,13 @@ function runStep({ command, counts }) {
   return counted.failed === 0;
 }
 
-/** @returns {Counts} */
-function readVitestReport() {
+/**
+ * @param {string} file
+ * @returns {Counts}
+ */
+function readVitestReport(file) {
   try {
-    const report = JSON.parse(readFileSync(vitestReport, 'utf8'));
+    const report = JSON.parse(readFileSync(file, 'utf8'));
     return {
       passed: report.numPassedTests,
       failed: report.numFailedTests,
