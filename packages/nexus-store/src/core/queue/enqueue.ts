@@ -1,3 +1,4 @@
+import type { EntityId } from '../model/entry.ts';
 import { coalesce } from './coalesce.ts';
 import type { CollectionRules } from './collection-rules.ts';
 import { addDependencies } from './dependencies.ts';
@@ -5,6 +6,7 @@ import { applyChange } from './fold.ts';
 import { appendEntry } from './lanes.ts';
 import { checkEntrySize, checkRoom, type QueueLimits } from './limits.ts';
 import type { Enqueued, NewMutation } from './mutation.ts';
+import { readyPosition } from './position.ts';
 import {
   emptyRow,
   entryBytes,
@@ -13,6 +15,7 @@ import {
   type RowRecord,
 } from './records.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
+import { isLinked } from './wants.ts';
 
 export { closeGroup } from './groups.ts';
 export { DEFAULT_LIMITS, type QueueLimits } from './limits.ts';
@@ -32,7 +35,6 @@ export function enqueueMutation(
   limits: QueueLimits,
 ): Enqueued | Promise<Enqueued> {
   const { partition, collection, entity } = mutation;
-  checkEntrySize(mutation.payload, limits);
   const atHand = uow.rowAtHand(partition, collection, entity);
   if (atHand === false) {
     return uow
@@ -42,13 +44,15 @@ export function enqueueMutation(
   return enqueueAt(uow, atHand, mutation, rules, limits);
 }
 
-function enqueueAt(
+/** The same, for those who have the row of the entity as it is now. */
+export function enqueueAt(
   uow: UnitOfWork,
   row: RowRecord | undefined,
   mutation: NewMutation,
   rules: CollectionRules,
   limits: QueueLimits,
 ): Enqueued | Promise<Enqueued> {
+  checkEntrySize(mutation.payload, limits);
   if (row === undefined || row.depth === 0) return append(uow, row, mutation, rules, limits);
   return coalesce(uow, row, mutation, rules, limits).then(
     (folded) => folded ?? append(uow, row, mutation, rules, limits),
@@ -76,7 +80,46 @@ function append(
   limits: QueueLimits,
 ): Enqueued | Promise<Enqueued> {
   checkRoom(uow.counters(mutation.partition), growthOf(mutation), mutation.priority, limits);
-  return appendMutation(uow, row, mutation, rules, uow.takeSeq());
+  const seq = uow.takeSeq();
+  return isAlone(row, mutation)
+    ? appendAlone(uow, row, mutation, rules, seq)
+    : appendMutation(uow, row, mutation, rules, seq);
+}
+
+/** True if nothing waits for the entity and the write waits for nothing: its place is known at once. */
+function isAlone(row: RowRecord | undefined, { after, detail }: NewMutation): boolean {
+  if (row !== undefined && row.depth > 0) return false;
+  if (after !== undefined && after.length > 0) return false;
+  return detail === undefined || !isLinked(detail);
+}
+
+/** Most writes are such, and many share a commit: each record is made once, as it will be stored. */
+function appendAlone(
+  uow: UnitOfWork,
+  row: RowRecord | undefined,
+  mutation: NewMutation,
+  rules: CollectionRules,
+  seq: number,
+): Enqueued {
+  const { partition, collection, entity, operation, payload, priority, detail } = mutation;
+  const before = row === undefined ? null : row.value;
+  uow.countEntry(partition, priority, entryBytes(payload), 1, collection);
+  uow.putRow({
+    partition,
+    collection,
+    id: entity,
+    value: applyChange(before, operation, payload, detail, rules),
+    shadow: before,
+    version: row === undefined ? null : row.version,
+    head: seq,
+    tail: seq,
+    depth: 1,
+    lane: null,
+    fetchedAt: row === undefined ? null : row.fetchedAt,
+  });
+  const position = readyPosition(partition, priority, seq);
+  uow.putEntry(entryOf(entity, mutation, seq, position, detail));
+  return { seq, effect: 'appended' };
 }
 
 /** Appends under a seq that is the latest of its lane. */
@@ -134,26 +177,43 @@ function appendAs(
     mutation.collection,
   );
   if (after === undefined || after.length === 0) {
-    return appendEntry(uow, row, entryOf(row, mutation, seq, mutation.detail), mutation.detail);
+    const { detail } = mutation;
+    return appendEntry(
+      uow,
+      row,
+      entryOf(entityIn(row, mutation, seq), mutation, seq, 0, detail),
+      detail,
+    );
   }
   return addDependencies(uow, partition, seq, after, mutation.detail?.group).then((ties) => {
     const detail = ties === undefined ? mutation.detail : { ...mutation.detail, ...ties };
-    return appendEntry(uow, row, entryOf(row, mutation, seq, detail), detail);
+    return appendEntry(
+      uow,
+      row,
+      entryOf(entityIn(row, mutation, seq), mutation, seq, 0, detail),
+      detail,
+    );
   });
 }
 
+/** An item has no entity: its seq stands for one. */
+function entityIn(row: RowRecord | undefined, mutation: NewMutation, seq: number): EntityId {
+  return row === undefined ? seq : mutation.entity;
+}
+
 function entryOf(
-  row: RowRecord | undefined,
+  entity: EntityId,
   mutation: NewMutation,
   seq: number,
+  position: number,
   detail: EntryDetail | undefined,
 ): EntryRecord {
   return {
-    position: 0,
+    position,
     seq,
     partition: mutation.partition,
     collection: mutation.collection,
-    entity: row === undefined ? seq : mutation.entity,
+    entity,
     operation: mutation.operation,
     payload: mutation.payload,
     priority: mutation.priority,

@@ -15,8 +15,8 @@ export interface NewMutation {
   readonly enqueuedAt: number;
   readonly expiresAt: number | null;
   /** Seqs of earlier entries that must be settled first. */
-  readonly after?: readonly number[];
-  readonly detail?: EntryDetail;
+  readonly after?: readonly number[] | undefined;
+  readonly detail?: EntryDetail | undefined;
 }
 
 export interface Enqueued {

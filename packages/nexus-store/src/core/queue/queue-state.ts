@@ -127,12 +127,13 @@ export class QueueState {
 
   countEntry(partition: number, rank: PriorityRank, bytes: number, sign: 1 | -1): void {
     const { pending, dead, conflicts, bytes: before } = this.counters(partition);
+    const [critical, high, normal, low] = pending;
     this.setCounters(partition, {
       pending: [
-        pending[0] + (rank === 0 ? sign : 0),
-        pending[1] + (rank === 1 ? sign : 0),
-        pending[2] + (rank === 2 ? sign : 0),
-        pending[3] + (rank === 3 ? sign : 0),
+        rank === 0 ? critical + sign : critical,
+        rank === 1 ? high + sign : high,
+        rank === 2 ? normal + sign : normal,
+        rank === 3 ? low + sign : low,
       ],
       dead,
       conflicts,

@@ -15,6 +15,8 @@ export class Slot {
   isDirty = false;
   isTouched = false;
   isAsked = false;
+  /** Storage has this entry without its payload: see `shared-payload.ts`. */
+  isInRow = false;
 
   constructor(table: string, key: Key) {
     this.table = table;
@@ -47,6 +49,11 @@ export class SlotTable {
     return slot;
   }
 
+  /** The slot of an entry, if anyone has asked for it. */
+  knownEntry(position: number): Slot | undefined {
+    return this.#entries.get(position);
+  }
+
   row(partition: number, collection: string, id: EntityId): Slot {
     const rows = this.#rowsOf(partition, collection);
     let slot = rows.get(id);
@@ -55,6 +62,12 @@ export class SlotTable {
       rows.set(id, slot);
     }
     return slot;
+  }
+
+  /** The row of an entry, if it was read. */
+  knownRow(partition: number, collection: string, id: EntityId): StoredRecord | undefined {
+    const record = this.#rowsOf(partition, collection).get(id)?.record;
+    return record === UNREAD ? undefined : record;
   }
 
   at(table: string, key: Key): Slot {

@@ -9,9 +9,9 @@ import { settleClaim } from './settle.ts';
 import { UnitOfWork, type RowChange } from './unit-of-work.ts';
 
 async function everything(queue: QueueFixture): Promise<unknown> {
-  return queue.storage.transact('read', async (tx) => {
+  return queue.writer.read(async (uow) => {
     const tables = ['meta', 'rows', 'entries', 'dependencies', 'leases'];
-    return Promise.all(tables.map((table) => tx.scan(table, { limit: 1_000 })));
+    return Promise.all(tables.map((table) => uow.scan(table, { limit: 1_000 })));
   });
 }
 

@@ -1,18 +1,21 @@
 import type { EntityId } from '../model/entry.ts';
-import { assert } from '../model/errors.ts';
+import { assert, StorageError } from '../model/errors.ts';
 import type { SyncEvent } from '../model/events.ts';
 import type { PriorityRank } from '../model/priority.ts';
 import { STORAGE_SCHEMA } from '../model/storage-schema.ts';
 import type {
   Change,
+  ColumnValue,
   Key,
   KeyPart,
   ScanRange,
   StorageTransaction,
   StoredRecord,
 } from '../ports/storage.ts';
+import { positionsOfSeq } from './position.ts';
 import { QueueState, type Counters, type StateMark } from './queue-state.ts';
 import type { EntryRecord, LeaseRecord, RowRecord } from './records.ts';
+import { IN_ROW, isInRow, isLetDown } from './shared-payload.ts';
 import { Slot, SlotTable, UNREAD } from './slots.ts';
 
 export type { Counters } from './queue-state.ts';
@@ -274,9 +277,12 @@ export class UnitOfWork {
   }
 
   async scan(table: string, range: ScanRange): Promise<readonly StoredRecord[]> {
-    if (this.#isReadOnly) return this.#tx.scan(table, range);
-    await this.#send(true);
-    const records = await this.#tx.scan(table, range);
+    if (!this.#isReadOnly) await this.#send(true);
+    const records = (await this.#whole(
+      table,
+      await this.#tx.scan(table, range),
+    )) as readonly StoredRecord[];
+    if (this.#isReadOnly) return records;
     const columns = STORAGE_SCHEMA.tables[table]?.key ?? [];
     for (const record of records) {
       const key = columns.map((column) => record[column] as KeyPart);
@@ -314,6 +320,11 @@ export class UnitOfWork {
     this.#leased = undefined;
   }
 
+  /** Whether the transaction has changed anything; known after `flush`. */
+  get hasChanges(): boolean {
+    return this.#undoSlots.length > 0;
+  }
+
   /** Sends all that changed to the driver, at the end. */
   async flush(): Promise<void> {
     if (this.#state?.isChanged === true) {
@@ -324,28 +335,114 @@ export class UnitOfWork {
 
   /** @param mayRollBack what is overwritten now may have to be brought back */
   async #send(mayRollBack: boolean): Promise<void> {
+    if (this.#dirty.length === 0) return;
+    await this.#writeOutPayloads();
     const slots = this.#dirty;
-    if (slots.length === 0) return;
     if (mayRollBack) await this.#learnBases(slots);
     this.#dirty = [];
     const changes: Change[] = [];
+    // A driver is faster with one table after another.
+    const entries: Change[] = [];
     for (const slot of slots) {
       slot.isDirty = false;
       const { table, record } = slot;
       if (record === UNREAD) continue;
-      changes.push(record === undefined ? { table, delete: slot.key } : { table, put: record });
+      const ofTable = table === 'entries' ? entries : changes;
+      if (record === undefined) ofTable.push({ table, delete: slot.key });
+      else if (table !== 'entries') changes.push({ table, put: record });
+      else {
+        // Until the end the row may still change.
+        slot.isInRow = !mayRollBack && this.#isInRow(record);
+        entries.push({ table, put: slot.isInRow ? { ...record, payload: IN_ROW } : record });
+      }
     }
+    for (const change of entries) changes.push(change);
     if (changes.length > 0) await this.#tx.write(changes);
+  }
+
+  // ---- payloads that their rows have ---------------------------------------------------------------
+
+  #isInRow(record: StoredRecord): boolean {
+    const entry = record as unknown as EntryRecord;
+    if (entry.payload === null) return false;
+    const row = this.#slots.knownRow(entry.partition, entry.collection, entry.entity);
+    return row !== undefined && isInRow(entry, row as unknown as RowRecord);
+  }
+
+  /** Records as storage has them, with the payloads that their rows have. */
+  async #whole(
+    table: string,
+    records: readonly (StoredRecord | undefined)[],
+  ): Promise<readonly (StoredRecord | undefined)[]> {
+    if (table !== 'entries' || !records.some(isWithoutPayload)) return records;
+    const texts = await this.#rowTexts(
+      records.filter(isWithoutPayload) as unknown as readonly EntryRecord[],
+    );
+    let next = 0;
+    return records.map((record) => {
+      if (record === undefined || !isWithoutPayload(record)) return record;
+      const payload = texts[next++];
+      if (typeof payload === 'string') return { ...record, payload };
+      throw new StorageError(
+        'storage/corrupt',
+        'the row of an entry is missing, and its value with it',
+      );
+    });
+  }
+
+  /** The values of the entries' rows as storage has them: what this transaction made of them is later. */
+  async #rowTexts(entries: readonly EntryRecord[]): Promise<readonly (ColumnValue | undefined)[]> {
+    if (this.#isReadOnly) {
+      const keys = entries.map(({ partition, collection, entity }) => [
+        partition,
+        collection,
+        entity,
+      ]);
+      return (await this.#tx.get('rows', keys)).map((row) => row?.['value']);
+    }
+    for (const { position } of entries) this.#slots.entry(position).isInRow = true;
+    const slots = entries.map(({ partition, collection, entity }) =>
+      this.#slots.row(partition, collection, entity),
+    );
+    const missing = slots.filter((slot) => slot.record === UNREAD);
+    if (missing.length > 0) await this.#read('rows', missing);
+    return slots.map((slot) => slot.base?.['value']);
+  }
+
+  /** Entries whose rows change get their payloads back, before the rows are stored. */
+  async #writeOutPayloads(): Promise<void> {
+    // Entries join those that are dirty meanwhile; rows do not.
+    for (const slot of [...this.#dirty]) {
+      const before = slot.table === 'rows' ? (slot.base as RowRecord | undefined) : undefined;
+      if (before === undefined || slot.record === UNREAD) continue;
+      if (!isLetDown(before, slot.record as RowRecord | undefined)) continue;
+      const entry = await this.#slotOfSeq(before.partition, before.head as number);
+      if (entry?.isInRow === true) this.#markDirty(entry);
+    }
+  }
+
+  /** Where the entry of a seq stands now; undefined if it is gone. */
+  async #slotOfSeq(partition: number, seq: number): Promise<Slot | undefined> {
+    const positions = positionsOfSeq(partition, seq);
+    let wasKnown = false;
+    for (const position of positions) {
+      const slot = this.#slots.knownEntry(position);
+      if (slot === undefined || slot.record === UNREAD) continue;
+      if (slot.record !== undefined) return slot;
+      wasKnown ||= slot.base !== undefined && slot.base !== UNREAD;
+    }
+    if (wasKnown) return undefined;
+    const found = await this.entriesAt(positions);
+    const at = found.findIndex((entry) => entry !== undefined);
+    return at < 0 ? undefined : this.#slots.entry(positions[at] as number);
   }
 
   async #learnBases(slots: readonly Slot[]): Promise<void> {
     const unknown = slots.filter((slot) => slot.base === UNREAD && slot.record !== UNREAD);
     for (const table of new Set(unknown.map((slot) => slot.table))) {
       const ofTable = unknown.filter((slot) => slot.table === table);
-      const records = await this.#tx.get(
-        table,
-        ofTable.map((slot) => slot.key),
-      );
+      const keys = ofTable.map((slot) => slot.key);
+      const records = await this.#whole(table, await this.#tx.get(table, keys));
       ofTable.forEach((slot, index) => {
         slot.base = records[index];
       });
@@ -353,10 +450,8 @@ export class UnitOfWork {
   }
 
   async #read(table: string, slots: readonly Slot[]): Promise<void> {
-    const records = await this.#tx.get(
-      table,
-      slots.map((slot) => slot.key),
-    );
+    const keys = slots.map((slot) => slot.key);
+    const records = await this.#whole(table, await this.#tx.get(table, keys));
     slots.forEach((slot, index) => {
       // Two readers may have asked at once; what was changed since stays changed.
       if (slot.record === UNREAD) slot.learn(records[index]);
@@ -375,4 +470,8 @@ export class UnitOfWork {
     slot.isDirty = true;
     this.#dirty.push(slot);
   }
+}
+
+function isWithoutPayload(record: StoredRecord | undefined): boolean {
+  return record?.['payload'] === IN_ROW;
 }

@@ -19,34 +19,62 @@ export interface WriterHooks {
   readonly afterCommit?: (uow: UnitOfWork) => void;
 }
 
-/** A write that waits for its commit, and what its body came to. */
-class Job {
-  readonly body: Body<unknown>;
+/**
+ * A write that waits for its commit. Ten thousand can wait at once, so those that most apps have most of
+ * are one object, not a nest of closures.
+ */
+export abstract class Job<R, V> {
+  /** About how many single writes this is worth, against the cap of a shared commit. */
   readonly cost: number;
-  readonly rows: readonly ChangedRow[] | undefined;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  result: unknown;
+  resolve: (value: V) => void = doNothing;
+  reject: (error: unknown) => void = doNothing;
+  /** What `run` came to: its result, or why it failed. */
+  outcome: unknown = undefined;
   hasFailed = false;
 
-  constructor(
-    body: Body<unknown>,
-    options: WriteOptions | undefined,
-    resolve: (result: unknown) => void,
-    reject: (error: unknown) => void,
-  ) {
-    this.body = body;
-    this.cost = options?.cost ?? 1;
-    this.rows = options?.rows;
-    this.resolve = resolve;
-    this.reject = reject;
+  constructor(cost: number) {
+    this.cost = cost;
   }
 
+  /** Adds the rows that `run` will ask for, to be read together with those of the others. */
+  abstract addRows(rows: ChangedRow[]): void;
+  /** May run twice: alone, after it failed in company. */
+  abstract run(uow: UnitOfWork): R | Promise<R>;
+  /** What the caller gets, once it is durable. Must not throw. */
+  abstract finish(result: R): V;
+
   settle(): void {
-    if (this.hasFailed) this.reject(this.result);
-    else this.resolve(this.result);
+    if (this.hasFailed) this.reject(this.outcome);
+    else this.resolve(this.finish(this.outcome as R));
   }
 }
+
+function doNothing(): void {}
+
+class BodyJob<R> extends Job<R, R> {
+  readonly #body: Body<R>;
+  readonly #rows: readonly ChangedRow[];
+
+  constructor(body: Body<R>, { cost = 1, rows = [] }: WriteOptions) {
+    super(cost);
+    this.#body = body;
+    this.#rows = rows;
+  }
+
+  addRows(rows: ChangedRow[]): void {
+    for (const row of this.#rows) rows.push(row);
+  }
+
+  run(uow: UnitOfWork): R | Promise<R> {
+    return this.#body(uow);
+  }
+
+  finish(result: R): R {
+    return result;
+  }
+}
+
+type AnyJob = Job<unknown, unknown>;
 
 /**
  * A shared commit holds about this many writes. Measured with SQLite: a commit of 1,000 costs 1 to 1.7
@@ -66,7 +94,7 @@ export class Writer {
   readonly #storage: Storage;
   readonly #runtime: Runtime;
   readonly #hooks: WriterHooks;
-  #jobs: Job[] = [];
+  #jobs: AnyJob[] = [];
   /** Jobs before this one were taken. */
   #next = 0;
   #isRunning = false;
@@ -80,9 +108,16 @@ export class Writer {
   }
 
   /** Runs `body` in a write transaction, perhaps shared, and resolves when it is durable. */
-  write<R>(body: Body<R>, options?: WriteOptions): Promise<R> {
-    return new Promise<R>((resolve, reject) => {
-      this.#jobs.push(new Job(body, options, resolve as (result: unknown) => void, reject));
+  write<R>(body: Body<R>, options: WriteOptions = {}): Promise<R> {
+    return this.add(new BodyJob(body, options));
+  }
+
+  /** The same for a job. */
+  add<R, V>(job: Job<R, V>): Promise<V> {
+    return new Promise<V>((resolve, reject) => {
+      job.resolve = resolve;
+      job.reject = reject;
+      this.#jobs.push(job as AnyJob);
       if (this.#isRunning) return;
       this.#isRunning = true;
       void this.#run();
@@ -114,12 +149,12 @@ export class Writer {
     this.#isRunning = false;
   }
 
-  #take(): readonly Job[] {
+  #take(): readonly AnyJob[] {
     const start = this.#next;
     let cost = 0;
     let end = start;
     for (; end < this.#jobs.length; end += 1) {
-      const job = this.#jobs[end] as Job;
+      const job = this.#jobs[end] as AnyJob;
       if (end > start && cost + job.cost > COMMIT_COST) break;
       cost += job.cost;
     }
@@ -132,7 +167,7 @@ export class Writer {
     return taken;
   }
 
-  async #commit(jobs: readonly Job[]): Promise<void> {
+  async #commit(jobs: readonly AnyJob[]): Promise<void> {
     let work: UnitOfWork;
     try {
       work = await this.#storage.transact('write', (tx) => this.#perform(tx, jobs));
@@ -144,11 +179,12 @@ export class Writer {
     for (const job of jobs) job.settle();
   }
 
-  async #perform(tx: StorageTransaction, jobs: readonly Job[]): Promise<UnitOfWork> {
+  async #perform(tx: StorageTransaction, jobs: readonly AnyJob[]): Promise<UnitOfWork> {
     const work = new UnitOfWork(tx);
-    await work.loadState();
     const rows = rowsOf(jobs);
-    if (rows.length > 0) await work.preloadRows(rows);
+    // Asked for together: where each request is a journey, one after another costs a save a third more.
+    if (rows.length === 0) await work.loadState();
+    else await Promise.all([work.loadState(), work.preloadRows(rows)]);
     for (const job of jobs) {
       const pending = runJob(work, job);
       if (pending !== undefined) await pending;
@@ -170,7 +206,7 @@ export class Writer {
   }
 
   /** A commit that failed as a whole may have failed for one write's sake: each gets its own try. */
-  async #recover(jobs: readonly Job[], error: unknown): Promise<void> {
+  async #recover(jobs: readonly AnyJob[], error: unknown): Promise<void> {
     if (jobs.length > 1 && mayBeOneWrite(error)) {
       for (const job of jobs) await this.#commit([job]);
       return;
@@ -185,39 +221,37 @@ function mayBeOneWrite(error: unknown): boolean {
   return error.code === 'storage/quota-exceeded' || error.code === 'storage/corrupt';
 }
 
-function rowsOf(jobs: readonly Job[]): readonly ChangedRow[] {
+function rowsOf(jobs: readonly AnyJob[]): readonly ChangedRow[] {
   const rows: ChangedRow[] = [];
-  for (const job of jobs) {
-    if (job.rows !== undefined) for (const row of job.rows) rows.push(row);
-  }
+  for (const job of jobs) job.addRows(rows);
   return rows;
 }
 
-/** Runs one body; without a promise if it needs none. */
-function runJob(work: UnitOfWork, job: Job): Promise<void> | undefined {
+/** Runs one job; without a promise if it needs none. */
+function runJob(work: UnitOfWork, job: AnyJob): Promise<void> | undefined {
   const savepoint = work.savepoint();
   job.hasFailed = false;
   try {
-    const result = job.body(work);
+    const result = job.run(work);
     if (result instanceof Promise) {
       return result.then(
         (value) => {
-          job.result = value;
+          job.outcome = value;
         },
         (error: unknown) => fail(work, job, savepoint, error),
       );
     }
-    job.result = result;
+    job.outcome = result;
   } catch (error) {
     fail(work, job, savepoint, error);
   }
   return undefined;
 }
 
-function fail(work: UnitOfWork, job: Job, savepoint: Savepoint, error: unknown): void {
+function fail(work: UnitOfWork, job: AnyJob, savepoint: Savepoint, error: unknown): void {
   // The database failed, so the transaction cannot go on.
   if (isNexusError(error) && error.code.startsWith('storage/')) throw error;
   work.rollbackTo(savepoint);
   job.hasFailed = true;
-  job.result = error;
+  job.outcome = error;
 }

@@ -1,6 +1,9 @@
 import type { EntityId, EntryRef } from '../model/entry.ts';
 import type { PriorityRank } from '../model/priority.ts';
+import type { Enqueued } from '../queue/enqueue.ts';
 import { entryIdOf } from '../queue/entry-view.ts';
+import type { ChangedRow, UnitOfWork } from '../queue/unit-of-work.ts';
+import { Job } from '../queue/writer.ts';
 import type { BackendCore } from './backend-core.ts';
 import type { CollectionAccess } from './collection-access.ts';
 import { storeLocally } from './local-write.ts';
@@ -103,18 +106,8 @@ export class StoreWriter {
   }
 
   #enqueue<V>(mutation: Mutation, value: V): Promise<Write<V>> {
-    const { core, collection } = this.#access;
-    const { partition } = core;
-    const row = { partition, collection, id: mutation.id };
-    return core.writer
-      .write((uow) => applyMutationTo(uow, mutation, core.mutationSetting(partition)), {
-        cost: costOf(mutation),
-        rows: [row],
-      })
-      .then(({ seq }) => {
-        core.onEnqueued(mutation.rank);
-        return new StoredWrite(core, partition, value, seq);
-      });
+    const { core } = this.#access;
+    return core.writer.add(new MutationJob(core, mutation, value));
   }
 
   async #enqueueAll(
@@ -150,6 +143,43 @@ export function bestRankOf(mutations: readonly Mutation[]): PriorityRank {
 /** A commit is shared by so many ordinary writes; a large value counts for several. */
 function costOf(mutation: Mutation): number {
   return 1 + Math.floor((mutation.payload?.length ?? 0) / 8192);
+}
+
+/** One mutation on its way to a commit. */
+class MutationJob<V> extends Job<Enqueued, Write<V>> implements ChangedRow {
+  readonly #core: BackendCore;
+  readonly #mutation: Mutation;
+  readonly #value: V;
+  readonly partition: number;
+
+  constructor(core: BackendCore, mutation: Mutation, value: V) {
+    super(costOf(mutation));
+    this.#core = core;
+    this.#mutation = mutation;
+    this.#value = value;
+    this.partition = core.partition;
+  }
+
+  get collection(): string {
+    return this.#mutation.collection;
+  }
+
+  get id(): EntityId {
+    return this.#mutation.id;
+  }
+
+  addRows(rows: ChangedRow[]): void {
+    rows.push(this);
+  }
+
+  run(uow: UnitOfWork): Enqueued | Promise<Enqueued> {
+    return applyMutationTo(uow, this.#mutation, this.#core.mutationSetting(this.partition));
+  }
+
+  finish({ seq }: Enqueued): Write<V> {
+    this.#core.onEnqueued(this.#mutation.rank);
+    return new StoredWrite(this.#core, this.partition, this.#value, seq);
+  }
 }
 
 class StoredWrite<T> implements Write<T> {

@@ -1,4 +1,4 @@
-import { assert, StorageError, UsageError } from '../../core/model/errors.ts';
+import { InvariantError, StorageError, UsageError } from '../../core/model/errors.ts';
 import type { StorageSchema } from '../../core/ports/storage.ts';
 import type { Patience } from './patience.ts';
 import type { SqliteConnection, SqliteRow, SqliteStatement } from './sqlite-client.ts';
@@ -49,7 +49,8 @@ export class SqliteSession {
 
   table(name: string): TableStatements {
     const table = this.#tables.get(name);
-    assert(table, `there is no table ${name}`);
+    // Asked for every change: the message is made only if there is one to tell.
+    if (table === undefined) throw new InvariantError(`there is no table ${name}`);
     return table;
   }
 

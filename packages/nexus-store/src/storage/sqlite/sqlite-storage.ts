@@ -1,5 +1,7 @@
+import { OBJECT, objectWith, oneOf, requireOptions, TEXT } from '../../core/model/arguments.ts';
+import type { Kinds } from '../../core/model/arguments.ts';
 import type { Duration } from '../../core/model/duration.ts';
-import { durationMs } from '../../core/model/duration.ts';
+import { DURATION, durationMs } from '../../core/model/duration.ts';
 import { assert, StorageError, UsageError } from '../../core/model/errors.ts';
 import type {
   Storage,
@@ -45,6 +47,14 @@ export interface SqliteStorageOptions {
   readonly runtime?: WaitingRuntime;
 }
 
+const OPTIONS: Kinds<SqliteStorageOptions> = {
+  path: TEXT,
+  durability: oneOf('strict', 'relaxed'),
+  client: objectWith('a client, such as nodeSqliteClient()', 'open'),
+  busyTimeout: DURATION,
+  runtime: OBJECT,
+};
+
 /** Changes after which it is worth asking how long the log is. */
 const CHANGES_BETWEEN_LOOKS = 200;
 
@@ -77,6 +87,7 @@ class SqliteHandle implements Storage {
   #closing: Promise<void> | undefined;
 
   constructor(options: SqliteStorageOptions) {
+    requireOptions('sqliteStorage', options, OPTIONS);
     this.#path = checkedPath(options.path);
     this.#client = options.client ?? nodeSqliteClient();
     this.#durability = options.durability ?? 'strict';
@@ -222,14 +233,20 @@ class SqliteHandle implements Storage {
     void this.#checkpointSoon();
   }
 
-  /** In a turn of the event loop of its own: a commit and a checkpoint together would drop a frame. */
+  /**
+   * In a turn of the event loop of its own, that no commit follows in: a commit and a checkpoint together
+   * would drop a frame.
+   */
   async #checkpointSoon(): Promise<void> {
     this.#isCheckpointDue = true;
     try {
       if (!(await this.#session?.needsCheckpoint())) return;
       await this.#runtime.timers.yield();
       if (this.#state !== 'open') return;
-      await this.#inTurn(false, async () => await this.#session?.checkpoint());
+      await this.#inTurn(false, async () => {
+        await this.#session?.checkpoint();
+        await this.#runtime.timers.yield();
+      });
     } catch {
       // Upkeep: nothing is lost without it, and a real fault shows in the next transaction.
     } finally {

@@ -6,52 +6,41 @@ import type {
   ScanRange,
   StoredRecord,
 } from '../../core/ports/storage.ts';
+import { PutStatements } from './put-statements.ts';
 import type { Awaitable, SqliteConnection, SqliteRow, SqliteStatement } from './sqlite-client.ts';
 import { isLater } from './sqlite-client.ts';
 import type { IndexLayout, TableLayout } from './table-layout.ts';
 import { list, quoted } from './table-layout.ts';
 import { readingWholeTexts, wholeText } from './whole-texts.ts';
 
-/**
- * How many keys one statement reads. Two lengths are enough to keep the number of statements small; one
- * row per statement is the fastest way to write, but not to read.
- */
+/** How many keys one statement reads. Two lengths are enough to keep the number of statements small. */
 const KEYS_AT_ONCE = 32;
 
 /** The statements of one table on one connection: made from its layout when first needed, then kept. */
 export class TableStatements {
+  readonly name: string;
   readonly #connection: SqliteConnection;
   readonly #layout: TableLayout;
   readonly #cutsTexts: boolean;
   readonly #selected: string;
   readonly #table: string;
   readonly #prepared = new Map<string, SqliteStatement>();
-  #put: SqliteStatement | undefined;
+  readonly #puts: PutStatements;
 
   /** @param cutsTexts whether the client reads texts only up to a NUL; see `whole-texts.ts` */
   constructor(connection: SqliteConnection, layout: TableLayout, cutsTexts: boolean) {
     this.#connection = connection;
+    this.name = layout.name;
     this.#layout = layout;
     this.#table = quoted(layout.name);
+    this.#puts = new PutStatements(connection, layout);
     this.#cutsTexts = cutsTexts;
     const columns = cutsTexts ? layout.columns.map(wholeText).join(', ') : list(layout.columns);
     this.#selected = `SELECT ${columns} FROM ${this.#table}`;
   }
 
   put(record: StoredRecord): Awaitable<void> {
-    const { columns } = this.#layout;
-    const values: ColumnValue[] = [];
-    for (const column of columns) {
-      const value = record[column];
-      assert(value !== undefined, `${this.#layout.name}.${column} is missing in a record`);
-      values.push(value);
-    }
-    // The one statement that runs a thousand times in a row: no closure, no look-up by its text.
-    if (this.#put !== undefined) return this.#put.run(values);
-    return andThen(this.#connection.prepare(putSql(this.#layout)), (put) => {
-      this.#put = put;
-      return put.run(values);
-    });
+    return this.#puts.put(record);
   }
 
   delete(key: Key): Awaitable<void> {
@@ -141,7 +130,7 @@ export class TableStatements {
   }
 
   #assertKey(key: Key): void {
-    assert(key.length === this.#layout.key.length, `${this.#layout.name}: a key of another length`);
+    assert(key.length === this.#layout.key.length, 'a key has the length of its table');
   }
 }
 
@@ -160,17 +149,6 @@ function haveSameStart(left: Key, right: Key): boolean {
     if (left[i] !== right[i]) return false;
   }
   return true;
-}
-
-function putSql(layout: TableLayout): string {
-  const values = layout.columns.map(() => '?').join(', ');
-  const updated = layout.columns.filter((column) => !layout.key.includes(column));
-  const insert = `INSERT INTO ${quoted(layout.name)} (${list(layout.columns)}) VALUES (${values})`;
-  // REPLACE would delete and insert again: twice the cost of an update in place.
-  const update = updated.map((column) => `${quoted(column)} = excluded.${quoted(column)}`);
-  return `${insert} ON CONFLICT (${list(layout.key)}) DO ${
-    update.length === 0 ? 'NOTHING' : `UPDATE SET ${update.join(', ')}`
-  }`;
 }
 
 function getManySql(layout: TableLayout, selected: string): string {
