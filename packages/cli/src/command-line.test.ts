@@ -74,6 +74,14 @@ describe('the command line', () => {
       'usage/invalid-argument',
       '--budget',
     ],
+    [['sync', '--url', '127.0.0.1:8787'], 'usage/invalid-argument', '--url must be an absolute'],
+    [['sync', '--url', 'http://me:pw@a'], 'usage/invalid-argument', '--url must not hold'],
+    [['daemon', '--url', 'ftp://a'], 'usage/invalid-argument', '--url must be an absolute'],
+    [
+      ['sync', '--url', 'http://localhost:1', '--timeout', '0s'],
+      'usage/invalid-argument',
+      '--timeout must be more',
+    ],
     [['sync', '--token', 'secret'], 'usage/unknown-option', 'environment or a file'],
     [['serve'], 'usage/missing-argument', 'NEXUS_STORE_TOKENS'],
     [['retry'], 'usage/missing-argument', '--all'],
@@ -87,6 +95,16 @@ describe('the command line', () => {
     expect(plain.stderr).toContain(hint);
     expect(error.code).toBe(code);
     expect(plain.stderr).toContain(error.message);
+  });
+
+  test('a token that no header can carry is refused without being shown', async () => {
+    const { code, stdout, stderr } = await folder.run(['sync', '--url', 'http://localhost:1'], {
+      env: { NEXUS_STORE_TOKEN: 'very-\nsecret' },
+    });
+
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^nexus-store: the token holds [^\n]+\n$/);
+    expect(stderr).not.toContain('secret');
   });
 
   test('a token on the command line is not repeated', async () => {

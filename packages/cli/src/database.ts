@@ -5,6 +5,7 @@ import { createBackend, isNexusError, type BackendOptions, type StoreBackend } f
 import { httpRemote } from 'nexus-store/http';
 import { sqliteStorage } from 'nexus-store/sqlite';
 import { CliError } from './cli-error.ts';
+import { plain } from './format.ts';
 import type { Options } from './options.ts';
 
 export const DATABASE_OPTION = { db: { type: 'string' } } as const;
@@ -35,7 +36,7 @@ export async function openDatabase(
   settings: Omit<BackendOptions, 'storage'> & { readonly mayCreate?: boolean } = {},
 ): Promise<OpenDatabase> {
   const { mayCreate = false, ...backendOptions } = settings;
-  if (!mayCreate) requireDatabase(path);
+  requireDatabase(path, mayCreate);
   const backend = createBackend({
     storage: sqliteStorage({ path }),
     // Never asked. Without any remote the status would say that there is none, and not what blocked the
@@ -49,7 +50,7 @@ export async function openDatabase(
     await backend.open();
   } catch (error) {
     await backend.close();
-    throw error;
+    throw isNexusError(error, 'usage/invalid-argument') ? notOurs(path, error) : error;
   }
   return { path, backend, isCopy: false, close: () => backend.close() };
 }
@@ -93,8 +94,17 @@ function copyDatabase(from: string, to: string): void {
   }
 }
 
-function requireDatabase(path: string): void {
+function notOurs(path: string, cause: unknown): CliError {
+  return new CliError(
+    'usage/invalid-argument',
+    `${plain(path, 200)} is the database of another program; name another with --db`,
+    { cause },
+  );
+}
+
+function requireDatabase(path: string, mayCreate: boolean): void {
   const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined && mayCreate) return;
   if (found === undefined) {
     throw new CliError(
       'cli/no-database',

@@ -60,10 +60,14 @@ export class Options {
     throw this.#invalid(name, `must be a whole number from ${least}, not ${plain(text)}`);
   }
 
-  duration(name: string): Duration | undefined {
+  /** A time, of at least `leastMs` milliseconds. */
+  duration(name: string, leastMs = 0): Duration | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
-    if (/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text)) return text as Duration;
+    if (/^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text)) {
+      if (leastMs === 0 || Number.parseFloat(text) > 0) return text as Duration;
+      throw this.#invalid(name, 'must be more than nothing');
+    }
     throw this.#invalid(name, `must be a time such as 25s, 500ms or 2m, not ${plain(text)}`);
   }
 

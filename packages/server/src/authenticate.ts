@@ -16,7 +16,9 @@ export function principalOf(authenticate: Authenticate): PrincipalOf {
   const lookUp = typeof authenticate === 'function' ? authenticate : byDigest(authenticate);
   return async (request) => {
     const token = bearerToken(request);
-    return token === null ? null : await lookUp(token, request);
+    const principal: unknown = token === null ? null : await lookUp(token, request);
+    // What a table without such a token gives (undefined, or a method every object has) is nobody.
+    return typeof principal === 'string' && principal !== '' ? principal : null;
   };
 }
 
@@ -29,6 +31,9 @@ export function bearerToken(request: Request): string | null {
 function byDigest(
   tokens: Readonly<Record<string, string>> | ReadonlyMap<string, string>,
 ): (token: string) => string | null {
+  if (typeof tokens !== 'object' || tokens === null) {
+    throw new TypeError('authenticate must be a map from token to user, or a function');
+  }
   const pairs = tokens instanceof Map ? [...tokens] : Object.entries(tokens);
   const digest = (token: string): string => hash('sha256', token);
   const principals = new Map(pairs.map(([token, principal]) => [digest(token), principal]));

@@ -18,9 +18,13 @@ import type {
 export interface Rules {
   readonly principal: string;
   readonly commands: ReadonlyMap<string, CommandHandler>;
-  readonly maxValueLength: number;
+  readonly maxValueBytes: number;
+  /** Of all values in the answer; what comes after them is told to come again. */
+  readonly maxAnswerBytes: number;
   /** Why this operation is forbidden, undefined if it is not. */
   readonly forbids: (operation: ReceivedOperation) => string | undefined;
+  /** Told what a command threw: the client only hears that it failed. */
+  readonly onError: (error: unknown) => void;
 }
 
 export interface Decision {
@@ -36,7 +40,7 @@ type Verdict =
   | { readonly kind: 'applied'; readonly change: number | null; readonly value: string | null }
   | { readonly kind: 'conflict'; readonly remote: string | null; readonly change: number | null }
   | { readonly kind: 'rejected'; readonly problem: WireProblem }
-  | { readonly kind: 'retry'; readonly problem: WireProblem };
+  | { readonly kind: 'retry'; readonly problem: WireProblem; readonly scope?: 'endpoint' };
 
 /**
  * What becomes of each operation, and what to write. Pure: the same input gives the same decision.
@@ -47,14 +51,34 @@ export function decide(items: readonly Item[], loaded: Loaded, rules: Rules, at:
   const ledger = new Ledger(loaded);
   const failed = new Set<string>();
   const results: string[] = [];
+  let valueBytes = 0;
   for (const unit of unitsOf(items)) {
-    for (const [index, verdict] of unitVerdicts(unit, ledger, failed, rules).entries()) {
+    const isFull = valueBytes >= rules.maxAnswerBytes;
+    const verdicts = isFull ? unit.map(later) : unitVerdicts(unit, ledger, failed, rules);
+    for (const [index, verdict] of verdicts.entries()) {
       const item = unit[index] as Item;
       if (verdict.kind !== 'applied' && item.invalid === undefined) failed.add(refKey(item));
+      valueBytes += valueBytesOf(verdict);
       results.push(resultJson(item.id, verdict));
     }
   }
   return { writes: { ...ledger.writes(), at }, results };
+}
+
+/** The answer is full. Not the operation's fault, so it costs no attempt. */
+function later(item: Item): Verdict {
+  if (item.invalid !== undefined) return { kind: 'rejected', problem: item.invalid };
+  const detail = 'the answer is full: send the rest again';
+  return { kind: 'retry', scope: 'endpoint', problem: problem(ProblemType.busy, detail) };
+}
+
+function valueBytesOf(verdict: Verdict): number {
+  if (verdict.kind === 'applied') return bytesOf(verdict.value);
+  return verdict.kind === 'conflict' ? bytesOf(verdict.remote) : 0;
+}
+
+function bytesOf(text: string | null): number {
+  return text === null ? 0 : Buffer.byteLength(text);
 }
 
 /** Single operations, and runs of operations of one group. */
@@ -165,13 +189,22 @@ function command(
       value: current === null ? undefined : JSON.parse(current),
       args: item.payload,
     });
+    if (value === undefined) return conflict(ledger.row(item));
+    const text = textOf(value, item);
+    return write(item, ledger, text, text, rules);
   } catch (error) {
     if (error instanceof OperationRefused) return rejected(ProblemType.refused, error.message);
+    rules.onError(error);
     return { kind: 'retry', problem: problem(ProblemType.internal, 'the command failed') };
   }
-  if (value === undefined) return conflict(ledger.row(item));
-  const text = JSON.stringify(value);
-  return write(item, ledger, text, text, rules);
+}
+
+/** @throws TypeError for what would be stored as something else, such as a promise as `{}` */
+function textOf(value: unknown, { command: name }: ReceivedOperation): string {
+  const isPromise = typeof value === 'object' && value !== null && 'then' in value;
+  const text = isPromise ? undefined : (JSON.stringify(value) as string | undefined);
+  if (text !== undefined) return text;
+  throw new TypeError(`command ${name}: a handler returns a value that JSON can say, at once`);
 }
 
 /** @param answered the value to tell the client, which cannot know what came out */
@@ -182,8 +215,8 @@ function write(
   answered: string | null,
   rules: Rules,
 ): Verdict {
-  if (text !== null && text.length > rules.maxValueLength) {
-    return rejected(ProblemType.tooLarge, `a value has at most ${rules.maxValueLength} characters`);
+  if (bytesOf(text) > rules.maxValueBytes) {
+    return rejected(ProblemType.tooLarge, `a value has at most ${rules.maxValueBytes} bytes`);
   }
   const change = ledger.put(item, text);
   ledger.remember(item, change, answered);
@@ -201,7 +234,9 @@ function conflict(row: StoredRow | undefined): Verdict {
 function resultJson(id: string, verdict: Verdict): string {
   const head = `{"id":${JSON.stringify(id)},"status":"${verdict.kind}"`;
   if (verdict.kind === 'rejected' || verdict.kind === 'retry') {
-    return `${head},"problem":${JSON.stringify(verdict.problem)}}`;
+    const isAll = verdict.kind === 'retry' && verdict.scope === 'endpoint';
+    const scope = isAll ? ',"scope":"endpoint"' : '';
+    return `${head}${scope},"problem":${JSON.stringify(verdict.problem)}}`;
   }
   const version = verdict.change === null ? '' : `,"version":"${verdict.change}"`;
   if (verdict.kind === 'conflict') return `${head},"remote":${verdict.remote ?? 'null'}${version}}`;

@@ -7,6 +7,8 @@ export interface EventHubOptions {
   readonly maxStreamsPerPrincipal: number;
   /** @unit milliseconds */
   readonly heartbeatMs: number;
+  /** @unit milliseconds */
+  readonly streamLifetimeMs: number;
 }
 
 /**
@@ -36,9 +38,9 @@ export class EventHub {
   /** A body of server-sent events, undefined if there are too many already. */
   subscribe(principal: string): ReadableStream<Uint8Array> | undefined {
     const streams = this.#streams.get(principal) ?? new Set<Subscriber>();
-    const { maxStreams, maxStreamsPerPrincipal, heartbeatMs } = this.#options;
+    const { maxStreams, maxStreamsPerPrincipal } = this.#options;
     if (this.#count >= maxStreams || streams.size >= maxStreamsPerPrincipal) return undefined;
-    const subscriber = new Subscriber(heartbeatMs, () => {
+    const subscriber = new Subscriber(this.#options, () => {
       if (!streams.delete(subscriber)) return;
       this.#count -= 1;
       if (streams.size === 0) this.#streams.delete(principal);
@@ -58,10 +60,11 @@ class Subscriber {
   readonly #pending = new Set<string>();
   readonly #onEnd: () => void;
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #lifetime: NodeJS.Timeout;
   #isOverflown = false;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
-  constructor(heartbeatMs: number, onEnd: () => void) {
+  constructor({ heartbeatMs, streamLifetimeMs }: EventHubOptions, onEnd: () => void) {
     this.#onEnd = onEnd;
     this.stream = new ReadableStream<Uint8Array>({
       start: (controller) => {
@@ -75,6 +78,10 @@ class Subscriber {
     // Also finds out that the client is gone: writing to a closed connection cancels the stream.
     this.#heartbeat = setInterval(() => this.#write(': alive\n\n'), heartbeatMs);
     this.#heartbeat.unref();
+    // Spread, so that clients that came at once do not come back at once.
+    const lifetimeMs = streamLifetimeMs * (0.9 + 0.1 * Math.random());
+    this.#lifetime = setTimeout(() => this.end(), lifetimeMs);
+    this.#lifetime.unref();
   }
 
   add(collection: string): void {
@@ -107,6 +114,7 @@ class Subscriber {
 
   #release(): void {
     clearInterval(this.#heartbeat);
+    clearTimeout(this.#lifetime);
     this.#controller = undefined;
     this.#onEnd();
   }

@@ -34,6 +34,7 @@ export type {
   NewOperation,
   ReceiverStore,
   StoredRow,
+  StoreFailureKind,
   Wanted,
   Writes,
 } from './receiver-store.ts';

@@ -15,11 +15,19 @@ export interface ReceiverLimits {
    */
   readonly maxDepth: number;
   /**
-   * Length of one value as JSON text, also after patches.
+   * Bytes of one value as JSON text, also after patches.
    *
    * @defaultValue `4_194_304`
    */
-  readonly maxValueLength: number;
+  readonly maxValueBytes: number;
+  /**
+   * Bytes of values in the answer to one push. Once they are reached, the operations that are left are
+   * told to come again: a few bytes that ask for a large value many times must not become gigabytes, and
+   * clients read 8 MiB.
+   *
+   * @defaultValue `3_145_728`
+   */
+  readonly maxAnswerBytes: number;
   /** Rows of one page of a pull. @defaultValue `1_000` */
   readonly maxPageRows: number;
   /** A page ends before it grows beyond this, but never before its first row. @defaultValue `2_097_152` */
@@ -36,9 +44,23 @@ export const DEFAULT_LIMITS: ReceiverLimits = {
   maxBodyBytes: 4 * MIB,
   maxOperations: 1_000,
   maxDepth: 2_000,
-  maxValueLength: 4 * MIB,
+  maxValueBytes: 4 * MIB,
+  maxAnswerBytes: 3 * MIB,
   maxPageRows: 1_000,
   maxPageBytes: 2 * MIB,
   maxStreamsPerPrincipal: 16,
   maxStreams: 1_000,
 };
+
+/** @throws TypeError naming a limit that is none: it would let everything pass */
+export function limitsOf(given: Partial<ReceiverLimits> = {}): ReceiverLimits {
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(DEFAULT_LIMITS, name)) throw new TypeError(`there is no limit ${name}`);
+    if (value === undefined) continue;
+    if (typeof value !== 'number' || !(value >= 0)) {
+      throw new TypeError(`limits: ${name} must be a number from 0, not ${String(value)}`);
+    }
+  }
+  const set = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_LIMITS, ...(Object.fromEntries(set) as Partial<ReceiverLimits>) };
+}

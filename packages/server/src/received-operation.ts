@@ -51,7 +51,7 @@ export function receivedOperation(
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
   const raw = json as Json;
   const { id, group } = raw;
-  if (typeof id !== 'string' || id === '') return undefined;
+  if (!isName(id, MAX_NAME_LENGTH)) return undefined;
   const ofGroup = typeof group === 'string' ? group : null;
   const fault = faultOf(raw);
   if (fault !== undefined) {
@@ -104,19 +104,22 @@ function faultOf(raw: Json): string | undefined {
   const { idempotencyKey, collection, entityId, operation, base, group } = raw;
   if (!isName(idempotencyKey, MAX_KEY_LENGTH)) return 'idempotencyKey must be 1 to 255 characters';
   if (!isName(collection, MAX_NAME_LENGTH)) return 'collection must be 1 to 255 characters';
-  if (!isName(entityId, MAX_NAME_LENGTH) && typeof entityId !== 'number') {
-    return 'entityId must be a number or a string of 1 to 255 characters';
+  // JSON has numbers too large for a double: as infinity they would all be one entity.
+  if (!isName(entityId, MAX_NAME_LENGTH) && !Number.isFinite(entityId)) {
+    return 'entityId must be a finite number or a string of 1 to 255 characters';
   }
   if (!OPERATIONS.has(operation)) return 'operation must be create, update, delete or command';
   if (operation === 'command' && !isName(raw['command'], MAX_NAME_LENGTH)) {
     return 'a command needs its name';
   }
-  if (base !== undefined && base !== null && typeof base !== 'string')
-    return 'base must be a string';
-  if (group !== undefined && group !== null && typeof group !== 'string') {
-    return 'group must be a string';
-  }
+  if (!isShortText(base)) return 'base must be a string of at most 255 characters';
+  if (!isShortText(group)) return 'group must be a string of at most 255 characters';
   return operation === 'delete' || Object.hasOwn(raw, 'payload') ? undefined : 'payload is missing';
+}
+
+function isShortText(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  return typeof value === 'string' && value.length <= MAX_NAME_LENGTH;
 }
 
 /** A lone surrogate would come back from the database as something else. */

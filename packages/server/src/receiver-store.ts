@@ -118,12 +118,36 @@ export interface ChangedRow extends StoredRow {
   readonly entity: string;
 }
 
-/** `busy`: another writer holds the database. `full`: no space. `failed`: anything else. */
-export class StoreFailure extends Error {
-  readonly kind: 'busy' | 'full' | 'failed';
+/** What is the matter with the database. `failed`: none of the others. */
+export type StoreFailureKind =
+  | 'busy'
+  | 'full'
+  | 'corrupt'
+  | 'read-only'
+  | 'unavailable'
+  | 'foreign'
+  | 'too-new'
+  | 'failed';
 
-  constructor(kind: 'busy' | 'full' | 'failed', cause: unknown) {
-    super(`the receiver's store: ${kind}`, { cause });
+const REASONS: Readonly<Record<StoreFailureKind, string>> = {
+  busy: 'another process keeps it locked',
+  full: 'there is no space left for it',
+  corrupt: 'the file is damaged or is not an SQLite database',
+  'read-only': 'the file or its folder cannot be written',
+  unavailable: 'it cannot be opened: its folder is missing, or is no folder, or may not be read',
+  foreign: 'the file belongs to another program; give the server a file of its own',
+  'too-new': 'it was written by a newer server; nothing was changed',
+  failed: 'it failed',
+};
+
+/** A failure of the database. Nothing of the transaction was kept. */
+export class StoreFailure extends Error {
+  readonly kind: StoreFailureKind;
+
+  constructor(kind: StoreFailureKind, cause?: unknown) {
+    const because = kind === 'failed' && cause instanceof Error ? `: ${cause.message}` : '';
+    super(`the server's database: ${REASONS[kind]}${because}`, { cause });
+    this.name = 'StoreFailure';
     this.kind = kind;
   }
 }

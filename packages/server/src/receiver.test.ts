@@ -256,7 +256,7 @@ describe('limits', () => {
   });
 
   test('patches cannot make a value grow without bound', async () => {
-    const receiver = receiverWith({ limits: { maxValueLength: 100 } });
+    const receiver = receiverWith({ limits: { maxValueBytes: 100 } });
     await push(receiver, operation('a'));
     const patch = (field: string): WireOperation =>
       operation('a', { operation: 'update', patch: true, payload: { [field]: 'x'.repeat(40) } });

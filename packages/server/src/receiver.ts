@@ -14,7 +14,7 @@ import type { CommandHandler } from './commands.ts';
 import { decide } from './decide.ts';
 import type { Rules } from './decide.ts';
 import { EventHub } from './event-hub.ts';
-import { DEFAULT_LIMITS } from './limits.ts';
+import { limitsOf } from './limits.ts';
 import type { ReceiverLimits } from './limits.ts';
 import { problem, problemResponse } from './problems.ts';
 import { depthOfJson, receivedOperation } from './received-operation.ts';
@@ -54,6 +54,13 @@ export interface ReceiverOptions extends SqliteReceiverOptions {
   readonly syncIntervalSeconds?: number;
   /** @unit milliseconds @defaultValue `25_000` */
   readonly heartbeatMs?: number;
+  /**
+   * After which an event stream is ended. Its client connects again, and its credentials are looked at again.
+   *
+   * @unit milliseconds
+   * @defaultValue one hour
+   */
+  readonly streamLifetimeMs?: number;
   /** Epoch milliseconds. @defaultValue `Date.now` */
   readonly now?: () => number;
   /** Told of failures that clients only see as 500, without payloads. */
@@ -120,13 +127,20 @@ class ReceiverHandler {
   #sweptAt = -Infinity;
 
   constructor(options: ReceiverOptions) {
+    if (typeof options?.database !== 'object' || options.database === null) {
+      throw new TypeError('database must be an open SQLite connection, or { store }');
+    }
+    this.#principalOf = principalOf(options.authenticate);
+    this.#limits = limitsOf(options.limits);
     const { database } = options;
     this.store = 'store' in database ? database.store : new SqliteReceiverStore(database, options);
     this.#options = options;
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#principalOf = principalOf(options.authenticate);
     this.#commands = new Map(Object.entries({ increment, ...options.commands }));
-    this.hub = new EventHub({ ...this.#limits, heartbeatMs: options.heartbeatMs ?? 25_000 });
+    this.hub = new EventHub({
+      ...this.#limits,
+      heartbeatMs: options.heartbeatMs ?? 25_000,
+      streamLifetimeMs: options.streamLifetimeMs ?? 3_600_000,
+    });
   }
 
   async handle(request: Request): Promise<Response> {
@@ -235,7 +249,9 @@ class ReceiverHandler {
     return {
       principal,
       commands: this.#commands,
-      maxValueLength: this.#limits.maxValueLength,
+      maxValueBytes: this.#limits.maxValueBytes,
+      maxAnswerBytes: this.#limits.maxAnswerBytes,
+      onError: (error) => this.#options.onError?.(error),
       forbids: (operation) => this.#options.forbids?.(operation, principal),
     };
   }
@@ -299,7 +315,7 @@ class ReceiverHandler {
     this.#options.onError?.(error);
     if (!(error instanceof StoreFailure)) return new Refusal(problem(ProblemType.internal));
     if (error.kind === 'full') return new Refusal(problem(ProblemType.internal, 'no space', 507));
-    if (error.kind === 'failed') return new Refusal(problem(ProblemType.internal));
+    if (error.kind !== 'busy') return new Refusal(problem(ProblemType.internal));
     return new Refusal(problem(ProblemType.busy), { 'retry-after': String(BUSY_RETRY_SECONDS) });
   }
 

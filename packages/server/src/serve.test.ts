@@ -35,6 +35,21 @@ describe('the server', () => {
     expect(response.headers.get('date')).not.toBeNull();
   });
 
+  test('offers the protocol at its own path only', async () => {
+    const { url, port } = await started({ path: '/sync' });
+
+    for (const path of ['/v1/push', '/sync/x/v1/push', '/other/sync/v1/push', '/sync/v1/push/']) {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+        method: 'POST',
+        headers,
+        body,
+      });
+      expect.soft([path, response.status]).toEqual([path, 404]);
+      expect.soft(response.headers.get('content-type')).toBe('application/problem+json');
+    }
+    expect((await fetch(`${url}/v1/push`, { method: 'POST', headers, body })).status).toBe(200);
+  });
+
   test('answers a body that is too large before it is all there, and the client sees it', async () => {
     const { url } = await started({ limits: { maxBodyBytes: 1_000_000 } });
 

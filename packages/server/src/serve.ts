@@ -4,8 +4,11 @@ import { cors } from 'hono/cors';
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { DatabaseSync } from 'node:sqlite';
+import { PROTOCOL_PATHS, ProblemType } from 'nexus-store/http';
+import { problem, problemResponse } from './problems.ts';
 import { createReceiver } from './receiver.ts';
 import type { Receiver, ReceiverOptions } from './receiver.ts';
+import { storeFailure } from './sqlite-receiver-store.ts';
 
 export interface ServeOptions extends Omit<ReceiverOptions, 'database'> {
   /** A file's path, `':memory:'`, or what `createReceiver` takes. */
@@ -36,17 +39,22 @@ const EXPOSED_HEADERS = ['date', 'retry-after', 'sync-interval', 'www-authentica
 
 /** Serves the protocol and `GET /health` over HTTP. Put a proxy with TLS in front of it. */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
-  const database =
-    typeof options.database === 'string' ? new DatabaseSync(options.database) : options.database;
-  const receiver = createReceiver({ ...options, database });
+  const { receiver } = opened(options);
   const host = options.host ?? '127.0.0.1';
   const path = (options.path ?? '').replace(/\/+$/, '');
   const app = createApp(receiver, path, options.allowedOrigins);
   const server = createAdaptorServer({
     fetch: app.fetch,
     // A client that sends its request drop by drop holds a connection no longer than this.
-    serverOptions: { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 65_000 },
+    serverOptions: {
+      headersTimeout: 10_000,
+      requestTimeout: 60_000,
+      keepAliveTimeout: 65_000,
+      connectionsCheckingInterval: 5_000,
+    },
   }) as Server;
+  // An event stream that nobody reads any more stands still, whatever is written to it.
+  server.setTimeout(Math.max(120_000, 4 * (options.heartbeatMs ?? 0)));
   try {
     await listening(server, options.port ?? 8787, host);
   } catch (error) {
@@ -64,6 +72,25 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   };
 }
 
+/** @throws StoreFailure if the database is not one to serve from; it is closed then, if it was opened here */
+function opened(options: ServeOptions): { readonly receiver: Receiver } {
+  const { database } = options;
+  if (typeof database !== 'string') return { receiver: createReceiver({ ...options, database }) };
+  if (database === '') throw new TypeError('database must name a file');
+  let connection: DatabaseSync;
+  try {
+    connection = new DatabaseSync(database);
+  } catch (cause) {
+    throw storeFailure(cause);
+  }
+  try {
+    return { receiver: createReceiver({ ...options, database: connection }) };
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
 function createApp(
   receiver: Receiver,
   path: string,
@@ -75,7 +102,10 @@ function createApp(
     app.use('*', cors({ origin, exposeHeaders: EXPOSED_HEADERS, maxAge: 600 }));
   }
   app.get('/health', (context) => context.json({ status: 'ok' }));
-  app.all(`${path}/*`, (context) => receiver(context.req.raw));
+  for (const known of Object.values(PROTOCOL_PATHS)) {
+    app.all(`${path}${known}`, (context) => receiver(context.req.raw));
+  }
+  app.notFound(() => problemResponse(problem(ProblemType.notFound)));
   return app;
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { cursorText, parseCursor } from './cursor.ts';
 import type { Cursor } from './cursor.ts';
 import { refKey, StoreFailure } from './receiver-store.ts';
@@ -12,6 +13,7 @@ import type {
   Loaded,
   ReceiverStore,
   StoredRow,
+  StoreFailureKind,
   Wanted,
   Writes,
 } from './receiver-store.ts';
@@ -40,7 +42,7 @@ export interface SqliteReceiverOptions {
    */
   readonly durability?: 'strict' | 'relaxed';
   /**
-   * How long a write waits for another process before it answers `busy`.
+   * How long a write waits for another process before it answers `busy`. Other requests go on meanwhile.
    *
    * @unit milliseconds
    * @defaultValue `5_000`
@@ -49,6 +51,10 @@ export interface SqliteReceiverOptions {
 }
 
 const SCHEMA_VERSION = 1;
+/** Tells this server's files from those of other programs, such as a client's: "nxss". */
+const APPLICATION_ID = 0x6e787373;
+const BUSY_PAUSE_MS = 10;
+
 const SCHEMA = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE tenants (
@@ -128,23 +134,29 @@ export class SqliteReceiverStore implements ReceiverStore {
   readonly #database: SqlDatabase;
   readonly #statements = new Map<StatementName, SqlStatement>();
   readonly #epoch: string;
+  readonly #busyTimeoutMs: number;
   /** A rollback failed, so that the connection may still be inside a transaction. */
   #isUnfinished = false;
 
   constructor(database: SqlDatabase, options: SqliteReceiverOptions = {}) {
     this.#database = database;
+    this.#busyTimeoutMs = busyTimeoutOf(options);
     try {
-      database.exec(`PRAGMA busy_timeout = ${Math.trunc(options.busyTimeoutMs ?? 5_000)}`);
+      database.exec(`PRAGMA busy_timeout = ${this.#busyTimeoutMs}`);
+      // Before anything is changed, also the mode of its journal.
+      this.#assertOurs();
       database.exec('PRAGMA journal_mode = WAL');
       database.exec(`PRAGMA synchronous = ${options.durability === 'relaxed' ? 'NORMAL' : 'FULL'}`);
       this.#epoch = this.#transaction('begin', () => this.#migrate());
+      // From now on waiting is done here: inside SQLite it would stop every other request too.
+      database.exec('PRAGMA busy_timeout = 0');
     } catch (cause) {
       throw storeFailure(cause);
     }
   }
 
   async apply(principal: string, wanted: Wanted, decide: Decide): Promise<void> {
-    this.#guarded('begin', () => {
+    await this.#guarded('begin', () => {
       const tenant = this.#tenant(principal) ?? this.#addTenant(principal);
       this.#write(tenant.tenant, decide(this.#load(tenant, wanted)));
     });
@@ -165,11 +177,11 @@ export class SqliteReceiverStore implements ReceiverStore {
   }
 
   async sweep(before: { readonly operations: number; readonly tombstones: number }): Promise<void> {
-    this.#guarded('begin', () => {
+    await this.#guarded('begin', () => {
       this.#run('raiseHorizons', before.tombstones, before.tombstones);
       this.#run('forgetTombstones', before.tombstones);
     });
-    while (this.#guarded('begin', () => this.#forgetOperations(before.operations)));
+    while (await this.#guarded('begin', () => this.#forgetOperations(before.operations)));
   }
 
   async arrivals(principal: string, after: number, limit: number): Promise<readonly Arrival[]> {
@@ -184,14 +196,25 @@ export class SqliteReceiverStore implements ReceiverStore {
     this.#database.close();
   }
 
+  /** True if there is nothing in it yet. */
+  #assertOurs(): boolean {
+    const number = (name: string): unknown =>
+      Object.values(this.#database.prepare(`PRAGMA ${name}`).get() as object)[0];
+    const isEmpty =
+      this.#database.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get() === undefined;
+    const applicationId = number('application_id');
+    const isNobodys = isEmpty && applicationId === 0 && number('user_version') === 0;
+    if (applicationId !== APPLICATION_ID && !isNobodys) throw new StoreFailure('foreign');
+    if (Number(number('user_version')) > SCHEMA_VERSION) throw new StoreFailure('too-new');
+    return isNobodys;
+  }
+
   /** Makes the tables if there are none. Returns the epoch. */
   #migrate(): string {
-    const found = this.#database.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (found.user_version > SCHEMA_VERSION) {
-      throw new Error(`the database has schema ${found.user_version}, newer than this server`);
-    }
-    if (found.user_version === 0) {
+    // Another process may have been faster.
+    if (this.#assertOurs()) {
       this.#database.exec(SCHEMA);
+      this.#database.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
       const add = this.#database.prepare('INSERT INTO meta (name, value) VALUES (?, ?)');
       add.run('epoch', randomBytes(8).toString('hex'));
       this.#database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
@@ -218,9 +241,14 @@ export class SqliteReceiverStore implements ReceiverStore {
       if (found !== undefined) operations.set(key, found as AppliedOperation);
     }
     const row = this.#statement('row');
+    const looked = new Set<string>();
     for (const ref of wanted.refs) {
+      // A thousand operations may be of one large row.
+      const key = refKey(ref);
+      if (looked.has(key)) continue;
+      looked.add(key);
       const found = row.get(tenant.tenant, ref.collection, ref.entity);
-      if (found !== undefined) rows.set(refKey(ref), found as StoredRow);
+      if (found !== undefined) rows.set(key, found as StoredRow);
     }
     return { change: tenant.change, operations, rows };
   }
@@ -284,11 +312,17 @@ export class SqliteReceiverStore implements ReceiverStore {
     this.#statement(name).run(...parameters);
   }
 
-  #guarded<R>(begin: 'begin' | 'beginRead', body: () => R): R {
-    try {
-      return this.#transaction(begin, body);
-    } catch (cause) {
-      throw storeFailure(cause);
+  /** @param body may run several times: a transaction that met a lock has done nothing */
+  async #guarded<R>(begin: 'begin' | 'beginRead', body: () => R): Promise<R> {
+    const until = performance.now() + this.#busyTimeoutMs;
+    for (;;) {
+      try {
+        return this.#transaction(begin, body);
+      } catch (cause) {
+        const failure = storeFailure(cause);
+        if (failure.kind !== 'busy' || performance.now() >= until) throw failure;
+      }
+      await sleep(BUSY_PAUSE_MS);
     }
   }
 
@@ -322,25 +356,42 @@ export class SqliteReceiverStore implements ReceiverStore {
 function withinBytes(rows: readonly ChangedRow[], maxBytes: number): readonly ChangedRow[] {
   let bytes = 0;
   const end = rows.findIndex((row, index) => {
-    bytes += (row.value?.length ?? 0) + row.entity.length + 128;
+    bytes += Buffer.byteLength(row.value ?? '') + row.entity.length + 128;
     return bytes > maxBytes && index > 0;
   });
   return end < 0 ? rows : rows.slice(0, end);
 }
 
-/** SQLite's result codes; the extended ones keep the primary code in their low byte. */
-const BUSY = 5;
-const LOCKED = 6;
-const FULL = 13;
+function busyTimeoutOf({ busyTimeoutMs = 5_000 }: SqliteReceiverOptions): number {
+  if (typeof busyTimeoutMs === 'number' && busyTimeoutMs >= 0) return Math.trunc(busyTimeoutMs);
+  throw new TypeError(`busyTimeoutMs must be milliseconds, not ${String(busyTimeoutMs)}`);
+}
 
-function storeFailure(cause: unknown): StoreFailure {
+/** SQLite's result codes (sqlite.org/rescode.html): of `node:sqlite` numbers, of better-sqlite3 names. */
+const FAILURES: readonly (readonly [code: number, name: string, kind: StoreFailureKind])[] = [
+  [5, 'SQLITE_BUSY', 'busy'],
+  [6, 'SQLITE_LOCKED', 'busy'],
+  [8, 'SQLITE_READONLY', 'read-only'],
+  [11, 'SQLITE_CORRUPT', 'corrupt'],
+  [13, 'SQLITE_FULL', 'full'],
+  [14, 'SQLITE_CANTOPEN', 'unavailable'],
+  // The locks of others changed too often to get one.
+  [15, 'SQLITE_PROTOCOL', 'busy'],
+  [26, 'SQLITE_NOTADB', 'corrupt'],
+];
+/** A full disk shows so when the shared memory beside the file cannot grow. */
+const IOERR_SHMSIZE = 4874;
+
+/** What is the matter, from an error of an SQLite client. */
+export function storeFailure(cause: unknown): StoreFailure {
   if (cause instanceof StoreFailure) return cause;
   const { errcode, code } = cause as { errcode?: unknown; code?: unknown };
-  const primary = typeof errcode === 'number' ? errcode & 255 : undefined;
-  const text = typeof code === 'string' ? code : '';
-  if (primary === BUSY || primary === LOCKED || /^SQLITE_(BUSY|LOCKED)/.test(text)) {
-    return new StoreFailure('busy', cause);
+  if (errcode === IOERR_SHMSIZE || code === 'SQLITE_IOERR_SHMSIZE') {
+    return new StoreFailure('full', cause);
   }
-  if (primary === FULL || text.startsWith('SQLITE_FULL')) return new StoreFailure('full', cause);
-  return new StoreFailure('failed', cause);
+  // The extended codes keep the primary one in their low byte, and begin with its name.
+  const known = FAILURES.find(([primary, name]) =>
+    typeof errcode === 'number' ? (errcode & 255) === primary : String(code).startsWith(name),
+  );
+  return new StoreFailure(known?.[2] ?? 'failed', cause);
 }

@@ -1,11 +1,10 @@
 import { NexusStore, type StoreBackend, type SyncEvent, type SyncReport } from 'nexus-store';
 import { httpRemote } from 'nexus-store/http';
 import { NodeSyncService } from 'nexus-store/node';
-import { CliError } from '../cli-error.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { DATABASE_HELP, DATABASE_OPTION, databasePath, openDatabase } from '../database.ts';
 import { counted, formatCount, formatSpan, plain } from '../format.ts';
-import { secret } from '../tokens.ts';
+import { SERVER_OPTIONS, serverAccess, type ServerAccess } from '../server-access.ts';
 import { waitingOf } from './status.ts';
 
 export const daemonCommand: Command = {
@@ -13,8 +12,7 @@ export const daemonCommand: Command = {
   summary: 'sync in the background while other programs write',
   options: {
     ...DATABASE_OPTION,
-    url: { type: 'string' },
-    'token-file': { type: 'string' },
+    ...SERVER_OPTIONS,
     pull: { type: 'string', multiple: true },
     interval: { type: 'string' },
     grace: { type: 'string' },
@@ -40,21 +38,15 @@ With --json each line is one JSON document: { at, type, ... }, with the types st
 unblocked, stopping and stopped.`,
 
   async run(context: CommandContext): Promise<null> {
-    const { options, env } = context;
-    const url = options.text('url') ?? (env['NEXUS_STORE_URL'] || undefined);
-    if (url === undefined) {
-      throw new CliError(
-        'usage/missing-argument',
-        'daemon needs --url, for example --url https://api.example.com/sync',
-      );
-    }
+    const { options } = context;
+    const access = serverAccess(context, 'daemon');
     const grace = options.duration('grace') ?? '5s';
     const interval = options.duration('interval') ?? '15m';
-    const { path, backend, close } = await openToSync(context, url);
+    const { path, backend, close } = await openToSync(context, access);
     const service = new NodeSyncService({ backend, path, drainOnExit: false, grace });
     try {
       const report = new DaemonReport(context);
-      report.started(backend, path, url);
+      report.started(backend, path, access.url);
       const stop = report.follow(backend);
       await service.initialize({
         minInterval: interval,
@@ -76,15 +68,14 @@ unblocked, stopping and stopped.`,
 
 async function openToSync(
   { options, env }: CommandContext,
-  url: string,
+  access: ServerAccess,
 ): Promise<Awaited<ReturnType<typeof openDatabase>>> {
-  const token = secret(options.text('token-file'), 'NEXUS_STORE_TOKEN', env);
-  const timeout = options.duration('timeout');
+  const timeout = options.duration('timeout', 1);
   const concurrency = options.count('concurrency', 1);
   const collections = options.list('pull');
   const database = await openDatabase(databasePath(options, env), {
     autoSync: true,
-    remote: remoteOf(url, token, collections),
+    remote: remoteOf(access, collections),
     ...(timeout === undefined ? {} : { requestTimeout: timeout }),
     ...(concurrency === undefined ? {} : { concurrency }),
   });
@@ -95,13 +86,11 @@ async function openToSync(
 }
 
 function remoteOf(
-  url: string,
-  token: string | undefined,
+  access: ServerAccess,
   collections: readonly string[],
 ): ReturnType<typeof httpRemote> {
   const isPulling = collections.length > 0;
-  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  return httpRemote({ url, headers, pull: isPulling, events: isPulling });
+  return httpRemote({ ...access, pull: isPulling, events: isPulling });
 }
 
 /** Nothing else of a daemon keeps its process alive while it has nothing to do. */

@@ -1,6 +1,12 @@
 import { once } from 'node:events';
-import { serve, type RunningServer } from '@nexus-store/server';
-import { CliError } from '../cli-error.ts';
+import { statSync } from 'node:fs';
+import {
+  serve,
+  StoreFailure,
+  type RunningServer,
+  type StoreFailureKind,
+} from '@nexus-store/server';
+import { CliError, type CliErrorCode } from '../cli-error.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { counted, plain } from '../format.ts';
 import type { Options } from '../options.ts';
@@ -42,6 +48,7 @@ own. Put a proxy with TLS in front before other machines use it.
     }
     const users = tokenPairs(tokens);
     const database = options.text('db') ?? (env['NEXUS_STORE_SERVER_DB'] || 'nexus-server.db');
+    requireFile(database);
     const server = await start(options, database, users);
     print({
       text: `serving ${plain(database, 200)} at ${server.url} for ${counted(new Set(users.values()).size, 'user')}; stop with Ctrl-C`,
@@ -52,6 +59,14 @@ own. Put a proxy with TLS in front before other machines use it.
     return null;
   },
 };
+
+/** SQLite would say no more than that it cannot open it. */
+function requireFile(database: string): void {
+  const isFolder = statSync(database, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (!isFolder) return;
+  const message = `${plain(database, 200)} is a folder; name a database file with --db`;
+  throw new CliError('storage/unavailable', message);
+}
 
 async function start(
   options: Options,
@@ -83,7 +98,7 @@ async function start(
 }
 
 function startFailure(error: unknown, port: number, host: string, database: string): unknown {
-  const { code, message } = error as { code?: unknown; message?: unknown };
+  const { code } = error as { code?: unknown };
   if (code === 'EADDRINUSE') {
     return new CliError(
       'cli/port-in-use',
@@ -98,12 +113,42 @@ function startFailure(error: unknown, port: number, host: string, database: stri
       { cause: error },
     );
   }
-  if (code === 'ERR_SQLITE_ERROR') {
-    return new CliError(
-      'cli/unreadable',
-      `the server's database ${plain(database, 200)} cannot be opened (${plain(String(message))}); name another with --db`,
-      { cause: error },
-    );
-  }
-  return error;
+  return error instanceof StoreFailure ? databaseFailure(error, database) : error;
+}
+
+/** The codes are the library's: the same things happen to its databases. */
+const DATABASE_FAILURES: Readonly<Record<StoreFailureKind, [code: CliErrorCode, what: string]>> = {
+  busy: [
+    'storage/busy',
+    'is locked by another program; close that, for example another server that is starting',
+  ],
+  full: ['storage/quota-exceeded', 'has no space left on its disk; free some'],
+  corrupt: [
+    'storage/corrupt',
+    'is damaged or no SQLite database; name another with --db, or restore a copy',
+  ],
+  'read-only': [
+    'storage/read-only',
+    'cannot be written; change the permissions of the file and its folder, or name another with --db',
+  ],
+  unavailable: [
+    'storage/unavailable',
+    'cannot be opened; check that its folder is there and may be read, or name another with --db',
+  ],
+  foreign: [
+    'usage/invalid-argument',
+    'belongs to another program (the database of an app, perhaps); name another with --db',
+  ],
+  'too-new': ['storage/version-too-new', 'was written by a newer server; update this one'],
+  failed: ['storage/unavailable', 'failed'],
+};
+
+function databaseFailure(failure: StoreFailure, database: string): CliError {
+  const [code, what] = DATABASE_FAILURES[failure.kind];
+  const { cause } = failure;
+  const reason =
+    failure.kind === 'failed' && cause instanceof Error ? ` (${plain(cause.message)})` : '';
+  return new CliError(code, `the server's database ${plain(database, 200)} ${what}${reason}`, {
+    cause: failure,
+  });
 }

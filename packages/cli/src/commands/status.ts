@@ -106,7 +106,7 @@ export function waitingOf(status: SyncStatus): number {
 }
 
 /** The server's own words may repeat what was sent: they are shown by `inspect --payload` only. */
-function withoutDetail(status: SyncStatus): SyncStatus {
+export function withoutDetail(status: SyncStatus): SyncStatus {
   if (status.lastFailure === null) return status;
   const { detail: _, ...lastFailure } = status.lastFailure;
   return { ...status, lastFailure };

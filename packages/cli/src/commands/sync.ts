@@ -1,21 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NexusStore, type Duration, type StoreBackend, type SyncReport } from 'nexus-store';
 import { httpRemote } from 'nexus-store/http';
-import { CliError } from '../cli-error.ts';
 import type { Command, CommandContext, CommandResult } from '../command.ts';
 import { DATABASE_HELP, DATABASE_OPTION, databasePath, openDatabase } from '../database.ts';
 import { ExitCode } from '../exit-code.ts';
 import { counted, formatCount, formatInstant, formatSpan, plain } from '../format.ts';
 import { ProgressBar } from '../progress-bar.ts';
-import { secret } from '../tokens.ts';
+import { SERVER_OPTIONS, serverAccess } from '../server-access.ts';
+import { withoutDetail } from './status.ts';
 
 export const syncCommand: Command = {
   name: 'sync',
   summary: 'send what waits, the most urgent first',
   options: {
     ...DATABASE_OPTION,
-    url: { type: 'string' },
-    'token-file': { type: 'string' },
+    ...SERVER_OPTIONS,
     budget: { type: 'string' },
     wait: { type: 'boolean' },
     pull: { type: 'string', multiple: true },
@@ -40,22 +39,14 @@ Exit codes: 0 everything is sent, 3 the server cannot be reached or refuses, 4 t
 conflicts, 5 entries are left for later.`,
 
   async run({ options, env, stderr, signal }: CommandContext): Promise<CommandResult> {
-    const url = options.text('url') ?? (env['NEXUS_STORE_URL'] || undefined);
-    if (url === undefined) {
-      throw new CliError(
-        'usage/missing-argument',
-        'sync needs --url, for example --url https://api.example.com/sync',
-      );
-    }
-    const token = secret(options.text('token-file'), 'NEXUS_STORE_TOKEN', env);
+    const access = serverAccess({ options, env }, 'sync');
     const budget = options.duration('budget');
     const collections = options.list('pull');
-    const timeout = options.duration('timeout');
+    const timeout = options.duration('timeout', 1);
     const concurrency = options.count('concurrency', 1);
     const database = await openDatabase(databasePath(options, env), {
       remote: httpRemote({
-        url,
-        headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+        ...access,
         pull: collections.length > 0,
         events: false,
       }),
@@ -68,10 +59,19 @@ conflicts, 5 entries are left for later.`,
       }
       const run = new SyncRun(database.backend, new ProgressBar(stderr, 'sync'), signal);
       const report = await run.all(budget, options.isSet('wait'));
-      const { dead, conflicts, lastFailure } = database.backend.status.current;
+      const { dead, conflicts, lastFailure, blockedBy } = withoutDetail(
+        database.backend.status.current,
+      );
       return {
         text: reportText(report, { dead, conflicts, failure: lastFailure?.code }),
-        json: { ...report, deadLetters: dead, openConflicts: conflicts },
+        json: {
+          ...report,
+          durationMs: Math.round(report.durationMs),
+          deadLetters: dead,
+          openConflicts: conflicts,
+          blockedBy,
+          lastFailure,
+        },
         exitCode: exitCodeOf(report, dead + conflicts),
       };
     } finally {

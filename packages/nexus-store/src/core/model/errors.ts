@@ -16,7 +16,12 @@ export type QueueErrorCode =
   | 'queue/full'
   | 'queue/claim-lost'
   | 'queue/entry-too-large'
-  | 'queue/duplicate-name';
+  | 'queue/duplicate-name'
+  // Nothing throws these: they stand in `lastFailure`.
+  | 'queue/expired'
+  | 'queue/base-discarded'
+  | 'queue/transaction-too-large'
+  | 'queue/buried';
 export type StoreErrorCode =
   | 'store/exists'
   | 'store/not-found'

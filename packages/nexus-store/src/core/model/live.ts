@@ -1,3 +1,5 @@
+import { FUNCTION, requireKind } from './arguments.ts';
+
 /**
  * A value that changes over time: read it now, or be told of changes. A slow reader gets only the
  * latest value, never a backlog. Fits React's `useSyncExternalStore(live.subscribe, () => live.current)`.
@@ -40,6 +42,7 @@ export class LiveValue<T> implements Live<T> {
   }
 
   subscribe(listener: (value: T) => void): () => void {
+    requireKind('subscribe: listener', listener, FUNCTION);
     // Wrapped, so that one function subscribed twice is called and removed twice.
     const own = (value: T): void => listener(value);
     this.#listeners.add(own);

@@ -49,6 +49,10 @@ export const STORAGE_SCHEMA: StorageSchema = {
         collection: 'text',
         entity: 'any',
         operation: 'text',
+        /**
+         * The empty text, which no value is encoded to: it is the value of the entry's row, which nothing
+         * else waits for.
+         */
         payload: 'text',
         priority: 'integer',
         attempts: 'integer',
@@ -90,6 +94,12 @@ export const STORAGE_SCHEMA: StorageSchema = {
         positions: 'text',
       },
       key: ['fence'],
+    },
+    /** Entries that left the queue without being applied, for those who wait elsewhere to hear of them. */
+    departures: {
+      columns: { seq: 'integer', madeBefore: 'integer', outcome: 'text', to: 'integer' },
+      key: ['seq'],
+      indexes: { age: ['madeBefore'] },
     },
     /** What the last wake-ups did, newest last. */
     journal: { columns: { id: 'integer', record: 'text' }, key: ['id'] },

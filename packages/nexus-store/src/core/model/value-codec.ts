@@ -18,8 +18,14 @@ export const MAX_VALUE_DEPTH = 500;
  * @throws UsageError `usage/unsupported-value` with the path of the offending part
  */
 export function encodeValue(value: unknown): string {
-  if (isPlain(value, 0)) return JSON.stringify(value);
-  return TAGGED_PREFIX + JSON.stringify(toTagged(value, '', []));
+  try {
+    if (isPlain(value, 0)) return JSON.stringify(value);
+    return TAGGED_PREFIX + JSON.stringify(toTagged(value, '', []));
+  } catch (error) {
+    // Engines have a longest text, of half a gigabyte or so.
+    if (error instanceof RangeError) refuse('a value this large', '');
+    throw error;
+  }
 }
 
 /** The value of a stored text, made anew: the caller owns it. */

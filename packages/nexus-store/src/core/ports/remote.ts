@@ -19,7 +19,10 @@ export interface Remote {
   readonly capabilities: RemoteCapabilities;
   push(batch: readonly OutgoingEntry[], context: RemoteContext): Promise<readonly Outcome[]>;
   pull(request: PullRequest, context: RemoteContext): Promise<PullPage>;
-  /** Calls `onHint` when the server says that something changed, until the signal aborts. */
+  /**
+   * Calls `onHint` when the server says that something changed, until the signal aborts. The first call,
+   * with null, says that the stream is open: what changed before it was heard by nobody.
+   */
   listen(onHint: (collection: string | null) => void, context: RemoteContext): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { NUMBER, OBJECT, requireKind } from '../../core/model/arguments.ts';
 import type { Operation } from '../../core/model/entry.ts';
 import type { RemoteErrorCode } from '../../core/model/errors.ts';
 import type { Outcome, SyncFailure } from '../../core/model/outcome.ts';
@@ -58,10 +59,10 @@ export const CLASS_BY_STATUS: Readonly<Record<number, AnswerClass>> = {
 };
 
 /** Where one problem type says more than its status. */
-const CLASS_BY_PROBLEM: Readonly<Record<string, AnswerClass>> = {
-  [ProblemType.busy]: 'endpoint',
-  [ProblemType.throttled]: 'endpoint',
-};
+const CLASS_BY_PROBLEM: ReadonlyMap<string, AnswerClass> = new Map([
+  [ProblemType.busy, 'endpoint'],
+  [ProblemType.throttled, 'endpoint'],
+]);
 
 const CODE_BY_STATUS: Readonly<Record<number, RemoteErrorCode>> = {
   401: 'remote/unauthorised',
@@ -94,8 +95,10 @@ export interface AnswerFacts {
   readonly version?: string;
 }
 
+/** @throws UsageError `usage/invalid-argument` for a status that is no number */
 export function answerClass(status: number, problemType: string | null): AnswerClass {
-  const special = problemType === null ? undefined : CLASS_BY_PROBLEM[problemType];
+  requireKind('status', status, NUMBER);
+  const special = problemType === null ? undefined : CLASS_BY_PROBLEM.get(problemType);
   if (special !== undefined) return special;
   const known = CLASS_BY_STATUS[status];
   if (known !== undefined) return known;
@@ -109,6 +112,7 @@ export function answerClass(status: number, problemType: string | null): AnswerC
 
 /** What an answer means for an entry with this operation. A pure function of data. */
 export function classify(facts: AnswerFacts, operation: Operation): Outcome {
+  requireKind('the facts of an answer', facts, OBJECT);
   switch (answerClass(facts.status, facts.problemType)) {
     case 'success':
       // A captive portal answers 200 as well: only our own content type is an acknowledgement.

@@ -4,11 +4,11 @@ export interface CredentialContext {
   readonly principal: string | null;
 }
 
+export type HeaderValues = Readonly<Record<string, string>> | Headers;
+
 export type HeadersSource =
-  | Readonly<Record<string, string>>
-  | ((
-      context: CredentialContext,
-    ) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>);
+  | HeaderValues
+  | ((context: CredentialContext) => HeaderValues | Promise<HeaderValues>);
 
 export type RefreshCredentials = (context: CredentialContext) => Promise<void>;
 
@@ -40,7 +40,7 @@ export class Credentials {
   async attach(context: CredentialContext): Promise<AttachedHeaders> {
     const values =
       typeof this.#headers === 'function' ? await this.#headers(context) : this.#headers;
-    return { values, generation: this.#generation(context) };
+    return { values: recordOf(values), generation: this.#generation(context) };
   }
 
   /**
@@ -71,4 +71,16 @@ export class Credentials {
     this.#refreshing.set(context.principal, refreshing);
     return refreshing;
   }
+}
+
+/** A `Headers` object keeps its content out of reach of a spread. */
+function recordOf(values: HeaderValues): Readonly<Record<string, string>> {
+  if (typeof Headers !== 'function' || !(values instanceof Headers)) {
+    return values as Readonly<Record<string, string>>;
+  }
+  const record: Record<string, string> = {};
+  values.forEach((value, name) => {
+    record[name] = value;
+  });
+  return record;
 }

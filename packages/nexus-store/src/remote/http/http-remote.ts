@@ -1,3 +1,15 @@
+import {
+  COUNT,
+  eitherOf,
+  FLAG,
+  FUNCTION,
+  OBJECT,
+  oneOf,
+  requireOptions,
+  TEXT,
+  withDefaults,
+} from '../../core/model/arguments.ts';
+import type { Kind, Kinds } from '../../core/model/arguments.ts';
 import { RemoteError, UsageError } from '../../core/model/errors.ts';
 import type { RemoteErrorCode } from '../../core/model/errors.ts';
 import type { Outcome, SyncFailure } from '../../core/model/outcome.ts';
@@ -18,6 +30,7 @@ import type { ServerSentEvent } from './event-stream.ts';
 import { factsOf } from './http-answer.ts';
 import type { ClassifyAnswer } from './http-answer.ts';
 import { abortable } from './abortable.ts';
+import { BodyTooLargeError } from './bounded-body.ts';
 import {
   EVENTS_CONTENT_TYPE,
   hasMediaType,
@@ -61,7 +74,8 @@ export interface HttpRemoteOptions {
    */
   readonly maxBatch?: number;
   /**
-   * False for a server that offers no pull, or no events.
+   * False for a server that offers no pull, or no events. In Node the open stream of events does not keep
+   * the process alive.
    *
    * @defaultValue `true`
    */
@@ -76,6 +90,25 @@ export interface HttpRemoteOptions {
   /** @defaultValue the platform's `fetch` */
   readonly fetch?: Fetch;
 }
+
+const PATH: Kind = {
+  said: 'a path that begins with /',
+  fits: (value) => typeof value === 'string' && value.startsWith('/'),
+};
+const OPTIONS: Kinds<HttpRemoteOptions> = {
+  url: TEXT,
+  headers: { ...eitherOf(OBJECT, FUNCTION), isSecret: true },
+  refreshCredentials: FUNCTION,
+  classify: FUNCTION,
+  maxBatch: COUNT,
+  pull: FLAG,
+  events: FLAG,
+  paths: OBJECT,
+  credentials: oneOf('omit', 'same-origin', 'include'),
+  onSyncInterval: FUNCTION,
+  fetch: FUNCTION,
+};
+const PATHS: Kinds<typeof PROTOCOL_PATHS> = { push: PATH, pull: PATH, events: PATH };
 
 const DEFAULT_MAX_BATCH = 100;
 /** A refusal of the whole request that one bad operation can cause: the others are sent without it. */
@@ -100,13 +133,12 @@ class HttpRemote implements Remote {
   readonly #paths: typeof PROTOCOL_PATHS;
 
   constructor(options: HttpRemoteOptions) {
+    requireOptions('httpRemote', options, OPTIONS);
+    requireOptions('paths', options.paths ?? {}, PATHS);
     const maxBatch = options.maxBatch ?? DEFAULT_MAX_BATCH;
-    if (!Number.isSafeInteger(maxBatch) || maxBatch < 1) {
-      throw new UsageError('usage/invalid-argument', 'maxBatch must be a positive whole number');
-    }
     this.#options = options;
     this.#base = baseUrl(options.url);
-    this.#paths = { ...PROTOCOL_PATHS, ...options.paths };
+    this.#paths = withDefaults(PROTOCOL_PATHS, options.paths);
     this.capabilities = { pull: options.pull ?? true, hints: options.events ?? true, maxBatch };
     const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
     this.#transport = new Transport({
@@ -169,7 +201,13 @@ class HttpRemote implements Remote {
       body: pushBody(batch),
     } as const;
     const reply = await this.#transport.exchange(request, context);
-    if (reply.kind === 'no-reply') return batch.map(() => noReplyOutcome(reply, context.now));
+    if (reply.kind === 'no-reply') {
+      const [head, tail] = halves(batch);
+      if (!(reply.cause instanceof BodyTooLargeError) || tail.length === 0)
+        return batch.map(() => noReplyOutcome(reply, context.now));
+      // Many entries, each answered with a large row. Keys make it harmless that some were applied.
+      return [...(await this.#push(head, context)), ...(await this.#push(tail, context))];
+    }
     this.#noteSyncInterval(reply);
     const secrets = secretsOf(reply, batch);
     const facts = factsOf(reply, context.now, secrets);
@@ -245,12 +283,21 @@ class HttpRemote implements Remote {
   }
 }
 
-function baseUrl(url: string): string {
-  if (!/^https?:\/\/[^/?#]/i.test(url) || /[?#]/.test(url)) {
+function baseUrl(url: string | undefined): string {
+  if (url === undefined || !/^https?:\/\/[^/?#]/i.test(url) || /[?#]/.test(url) || !isUrl(url)) {
     const message = 'url must be an absolute http or https URL without query and fragment';
     throw new UsageError('usage/invalid-argument', message);
   }
+  if (/^https?:\/\/[^/]*@/i.test(url)) {
+    const message = 'url must not hold a user name or a password: credentials belong into headers';
+    throw new UsageError('usage/invalid-argument', message);
+  }
   return url.replace(/\/+$/, '');
+}
+
+/** Of old Hermes the class understands little: there the pattern has to do. */
+function isUrl(url: string): boolean {
+  return typeof URL !== 'function' || typeof URL.canParse !== 'function' || URL.canParse(url);
 }
 
 /** Two parts of a batch, cut between groups; the second is empty if it is one unit. */

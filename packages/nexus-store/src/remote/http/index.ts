@@ -5,7 +5,12 @@
  */
 export { httpRemote } from './http-remote.ts';
 export type { HttpRemoteOptions } from './http-remote.ts';
-export type { CredentialContext, HeadersSource, RefreshCredentials } from './credentials.ts';
+export type {
+  CredentialContext,
+  HeadersSource,
+  HeaderValues,
+  RefreshCredentials,
+} from './credentials.ts';
 export type { ClassifyAnswer, HttpAnswer } from './http-answer.ts';
 export type { Fetch } from './transport.ts';
 export { answerClass, classify } from './classify.ts';

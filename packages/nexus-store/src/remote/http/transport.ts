@@ -10,6 +10,7 @@ import {
 } from './bounded-body.ts';
 import type { AttachedHeaders, Credentials } from './credentials.ts';
 import { excerpt } from './excerpt.ts';
+import { letProcessEnd } from './idle-socket.ts';
 
 /** The part of the standard `fetch` that is used; a server's request handler can stand in for it. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -94,6 +95,7 @@ export class Transport {
     use: (response: Response, signal: AbortSignal) => Promise<NoReply | undefined>,
   ): Promise<HttpReply | NoReply | undefined> {
     const ended = new AbortController();
+    const unwatch = letProcessEnd(request.url, request.accept);
     const { signal, release } = firstOf([context.signal, this.#closing.signal, ended.signal]);
     try {
       const opened = await this.#open(request, context, signal);
@@ -101,6 +103,7 @@ export class Transport {
       if (!opened.response.ok) return await readReply(opened, signal);
       return await use(opened.response, signal);
     } finally {
+      unwatch();
       ended.abort();
       release();
     }
@@ -131,6 +134,7 @@ export class Transport {
     } catch (cause) {
       return noCredentials(cause);
     }
+    if (!areSendable(headers.values)) return unsendable();
     const secrets = Object.values(headers.values);
     try {
       const sending = this.#options.fetch(request.url, this.#init(request, headers, signal));
@@ -201,6 +205,31 @@ async function readReply(from: Opened, signal: AbortSignal): Promise<HttpReply |
 /** An answer came, and it is not one of ours. */
 export function unusable(status: number, detail: string, cause?: unknown): NoReply {
   return { kind: 'no-reply', code: 'remote/protocol', ambiguous: true, detail, status, cause };
+}
+
+/** Fetch would fail as it does without a network, and the entries would be tried for ever. */
+function areSendable(values: unknown): boolean {
+  if (typeof Headers !== 'function') return true;
+  try {
+    return (
+      typeof values === 'object' && values !== null && Boolean(new Headers(values as HeadersInit))
+    );
+  } catch {
+    return false;
+  }
+}
+
+function unsendable(): NoReply {
+  const detail =
+    'headers gave what cannot be sent: names and values must be texts without line ends';
+  // Without the cause: fetch repeats the header, and so the token.
+  return {
+    kind: 'no-reply',
+    code: 'remote/unauthorised',
+    ambiguous: false,
+    detail,
+    cause: undefined,
+  };
 }
 
 /**

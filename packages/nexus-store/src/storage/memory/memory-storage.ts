@@ -1,3 +1,5 @@
+import { requireOptions } from '../../core/model/arguments.ts';
+import type { Kinds } from '../../core/model/arguments.ts';
 import { assert, StorageError } from '../../core/model/errors.ts';
 import type {
   Change,
@@ -23,6 +25,13 @@ export interface MemoryStorageOptions {
   readonly database?: MemoryDatabase;
 }
 
+const OPTIONS: Kinds<MemoryStorageOptions> = {
+  database: {
+    said: 'what memoryDatabase() made',
+    fits: (value) => value instanceof MemoryDatabase,
+  },
+};
+
 /** A storage in memory, for tests, previews and items that need not survive the process. */
 export interface MemoryStorage extends Storage {
   /**
@@ -42,6 +51,7 @@ export function memoryDatabase(): MemoryDatabase {
  * The costs stay flat up to about a million records.
  */
 export function memoryStorage(options: MemoryStorageOptions = {}): MemoryStorage {
+  requireOptions('memoryStorage', options, OPTIONS);
   return new MemoryHandle(options.database);
 }
 

@@ -1,3 +1,4 @@
+import { FUNCTION, requireKind } from '../../core/model/arguments.ts';
 import { UsageError } from '../../core/model/errors.ts';
 import type { ColumnValue } from '../../core/ports/storage.ts';
 import { assertWritable } from './node-file.ts';
@@ -39,6 +40,11 @@ export interface BetterSqlite3Statement {
  *   the process with a segmentation fault
  */
 export function betterSqlite3Client(Database: BetterSqlite3): SqliteClient {
+  requireKind(
+    "betterSqlite3Client's class (the default export of better-sqlite3)",
+    Database,
+    FUNCTION,
+  );
   return {
     encrypted: false,
     open: (path, { readOnly }) => {

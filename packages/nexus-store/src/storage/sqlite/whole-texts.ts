@@ -1,6 +1,7 @@
 import type { SqliteConnection, SqliteRow, SqliteStatement } from './sqlite-client.ts';
 import { isLater } from './sqlite-client.ts';
 import { quoted } from './table-layout.ts';
+import { textOf } from './utf8.ts';
 
 /**
  * Some clients read a text only up to its first NUL character, though SQLite has kept all of it: those of
@@ -29,10 +30,5 @@ export function readingWholeTexts(statement: SqliteStatement): SqliteStatement {
 }
 
 function decoded(row: SqliteRow): SqliteRow {
-  // A byte order mark is a character like any other here.
-  return row.map((value) =>
-    value instanceof Uint8Array
-      ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(value)
-      : value,
-  );
+  return row.map((value) => (value instanceof Uint8Array ? textOf(value) : value));
 }

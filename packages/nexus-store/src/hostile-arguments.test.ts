@@ -1,0 +1,486 @@
+import { describe, expect, test } from 'vitest';
+import {
+  BackgroundSyncConfig,
+  BackgroundSyncServiceFactory,
+  createBackend,
+  createStandardRuntime,
+  defineBackgroundSync,
+  isNexusError,
+  NexusStore,
+  PrioritySyncQueue,
+  registerBackgroundSyncProvider,
+  type StoreBackend,
+} from './index.ts';
+import {
+  drainBeforeQuit,
+  electronDeviceState,
+  nodeScheduler,
+  NodeSyncService,
+} from './platforms/node/index.ts';
+import { answerClass, classify, httpRemote } from './remote/http/index.ts';
+import { memoryStorage } from './storage/memory/index.ts';
+import { indexedDbStorage } from './storage/indexeddb/index.ts';
+import { betterSqlite3Client, sqliteStorage } from './storage/sqlite/index.ts';
+
+/** What JavaScript may hand over instead of an argument. TypeScript knows nothing of it here. */
+type Hostile = any; // oxlint-disable-line typescript/no-explicit-any
+
+const HOSTILE: Readonly<Record<string, Hostile>> = {
+  undefined: undefined,
+  null: null,
+  zero: 0,
+  negative: -1,
+  NaN: Number.NaN,
+  fraction: 1.5,
+  huge: 1e99,
+  'empty text': '',
+  text: 'x',
+  true: true,
+  symbol: Symbol('s'),
+  bigint: 10n,
+  'empty list': [],
+  'empty object': {},
+  function: () => {},
+  map: new Map(),
+  'list of undefined': [undefined],
+  'list of null': [null],
+  'list of a number': [5],
+  'object with an id': { id: 5 },
+  'object without a prototype': Object.create(null),
+  'object with a prototype key': JSON.parse('{"__proto__":{"x":1}}'),
+  'object that cannot become a text': {
+    toString: () => {
+      throw new Error('no text');
+    },
+  },
+};
+
+const UNDEFINED = ['undefined'];
+/** An object that says nothing. */
+const EMPTY = ['undefined', 'empty object', 'map', 'object without a prototype'];
+const OBJECTS = ['object with an id', 'object without a prototype', 'object with a prototype key'];
+const IDS = ['zero', 'negative', 'fraction', 'huge', 'text'];
+const LENGTHS = ['undefined', 'zero', 'fraction', 'huge'];
+const LIMITS = ['undefined', 'zero', 'fraction', 'huge'];
+const FLAGS = ['undefined', 'true'];
+const FUNCTIONS = ['undefined', 'function'];
+const PLAIN = Object.keys(HOSTILE).filter(
+  (name) => !['symbol', 'function', 'object that cannot become a text'].includes(name),
+);
+
+/** What the call does with a hostile argument, and which of them are none. */
+interface Case {
+  readonly call: (value: Hostile) => unknown;
+  readonly accepts?: readonly string[];
+  /** What the error must name. */
+  readonly names?: string;
+}
+
+const backendOf = (options: object = {}): StoreBackend =>
+  createBackend({ storage: memoryStorage(), ...options });
+const storeOf = (backend = backendOf()): NexusStore<Hostile, Hostile> =>
+  new NexusStore<Hostile, Hostile>({ backend, collection: 'c' });
+const withOne = async (): Promise<NexusStore<Hostile, Hostile>> => {
+  const store = storeOf();
+  await store.save({ id: 'a', x: 1 });
+  return store;
+};
+const queueOf = (): PrioritySyncQueue<Hostile> =>
+  new PrioritySyncQueue({ storage: memoryStorage() });
+const claimed = async (): Promise<[PrioritySyncQueue<Hostile>, Hostile]> => {
+  const queue = queueOf();
+  await queue.enqueue(1);
+  return [queue, await queue.claim()];
+};
+const inTransaction = (use: (store: Hostile) => unknown): Promise<unknown> => {
+  const store = storeOf();
+  return store.backend.transaction(async (tx) => use(tx.store(store)));
+};
+
+const CASES: Readonly<Record<string, Case>> = {
+  'createBackend(x)': { call: (x) => createBackend(x) },
+  ...optionCases('createBackend', (options) => backendOf(options), {
+    storage: [],
+    remote: UNDEFINED,
+    runtime: UNDEFINED,
+    limits: EMPTY,
+    autoSync: FLAGS,
+    headless: FLAGS,
+    concurrency: UNDEFINED,
+    batchSize: UNDEFINED,
+    requestTimeout: ['undefined', 'fraction'],
+    lease: ['undefined', 'huge'],
+    backoff: EMPTY,
+    maxAttempts: UNDEFINED,
+    aging: LENGTHS,
+  }),
+  ...optionCases('limits', (limits) => backendOf({ limits }), {
+    maxEntries: LIMITS,
+    maxBytes: LIMITS,
+    maxEntryBytes: LIMITS,
+  }),
+  ...optionCases('backoff', (backoff) => backendOf({ backoff }), {
+    policy: UNDEFINED,
+    initial: LENGTHS,
+    cap: LENGTHS,
+  }),
+  'new NexusStore(x)': { call: (x) => new NexusStore(x) },
+  ...optionCases(
+    'NexusStore',
+    (options) => new NexusStore({ backend: backendOf(), collection: 'c', ...options } as Hostile),
+    {
+      backend: [],
+      collection: ['text'],
+      id: ['undefined', 'text', 'function'],
+      priority: ['undefined', 'null'],
+      readPolicy: UNDEFINED,
+      writePolicy: UNDEFINED,
+      schema: UNDEFINED,
+      indexes: ['undefined', 'empty list'],
+      schemaVersion: UNDEFINED,
+      migrate: FUNCTIONS,
+      coalesce: FLAGS,
+      merge: FUNCTIONS,
+      applyCommand: FUNCTIONS,
+      conflict: FUNCTIONS,
+      onRejected: UNDEFINED,
+      ttl: LENGTHS,
+      pull: FLAGS,
+    },
+  ),
+  'save(x)': { call: (x) => storeOf().save(x), accepts: ['object with an id'] },
+  'saveAll(x)': { call: (x) => storeOf().saveAll(x), accepts: ['empty list'] },
+  'saveAll([one, x])': {
+    call: (x) => storeOf().saveAll([{ id: 'a' }, x]),
+    accepts: ['object with an id'],
+  },
+  'patch(x, fields)': { call: async (x) => (await withOne()).patch(x, { y: 1 }), accepts: [] },
+  'patch(id, x)': {
+    call: async (x) => (await withOne()).patch('a', x),
+    accepts: ['map', 'empty object', ...OBJECTS],
+  },
+  'delete(x)': { call: (x) => storeOf().delete(x), accepts: IDS },
+  'deleteAll(x)': { call: (x) => storeOf().deleteAll(x), accepts: EMPTY },
+  'command(x, name)': { call: (x) => storeOf().command(x, 'increment'), accepts: IDS },
+  'command(id, x)': { call: (x) => storeOf().command('a', x), accepts: ['text'] },
+  'command(id, name, x)': { call: (x) => storeOf().command('a', 'increment', x), accepts: PLAIN },
+  'get(x)': { call: (x) => storeOf().get(x), accepts: IDS },
+  'getAll(x)': { call: (x) => storeOf().getAll(x), accepts: EMPTY },
+  'getPage(x)': { call: (x) => storeOf().getPage(x), accepts: EMPTY.slice(1) },
+  'watch(x)': { call: (x) => storeOf().watch(x), accepts: IDS },
+  'watchAll(x)': { call: (x) => storeOf().watchAll(x), accepts: EMPTY },
+  'watch(id).subscribe(x)': {
+    call: (x) => storeOf().watch('a').subscribe(x),
+    accepts: ['function'],
+    names: 'listener',
+  },
+  ...writeOptionCases('save', (options) => storeOf().save({ id: 'a' }, options)),
+  ...writeOptionCases('saveAll', (options) => storeOf().saveAll([{ id: 'a' }], options)),
+  ...writeOptionCases('patch', async (options) => (await withOne()).patch('a', {}, options)),
+  ...writeOptionCases('delete', (options) => storeOf().delete('a', options)),
+  ...writeOptionCases('deleteAll', async (options) => (await withOne()).deleteAll({}, options)),
+  ...writeOptionCases('command', (options) => storeOf().command('a', 'b', 1, options)),
+  ...writeOptionCases('transaction save', (options) =>
+    inTransaction((store) => store.save({ id: 'a' }, options)),
+  ),
+  ...optionCases('get', (options) => storeOf().get('a', options), { policy: UNDEFINED }),
+  ...optionCases('getAll', (options) => storeOf().getAll({}, options), { policy: UNDEFINED }),
+  ...optionCases('watch', (options) => storeOf().watch('a', options), { policy: UNDEFINED }),
+  ...optionCases('query', async (query) => (await withOne()).getAll(query), {
+    where: [...EMPTY, ...Object.keys(HOSTILE).filter((name) => name.startsWith('object '))],
+    orderBy: ['undefined', 'empty text', 'text', 'empty list'],
+    limit: ['undefined', 'zero', 'huge'],
+    after: UNDEFINED,
+  }),
+  'query where field in x': {
+    call: async (x) => (await withOne()).getAll({ where: { x: { in: x } } }),
+    accepts: Object.keys(HOSTILE).filter((name) => name.includes('list')),
+  },
+  'transaction(x)': {
+    call: (x) => backendOf().transaction(x),
+    accepts: ['function'],
+    names: 'body',
+  },
+  'tx.transaction(x)': {
+    call: (x) => backendOf().transaction((tx) => tx.transaction(x)),
+    accepts: ['function'],
+    names: 'body',
+  },
+  'tx.store(x)': { call: (x) => backendOf().transaction((tx) => void tx.store(x)) },
+  'tx.save(x)': {
+    call: (x) => inTransaction((store) => store.save(x)),
+    accepts: ['object with an id'],
+  },
+  'tx.delete(x)': { call: (x) => inTransaction((store) => store.delete(x)), accepts: IDS },
+  'tx.get(x)': { call: (x) => inTransaction((store) => store.get(x)), accepts: IDS },
+  ...optionCases('sync', (options) => backendOf().sync(options), {
+    deadline: ['undefined', 'zero', 'negative', 'fraction', 'huge'],
+    budget: LENGTHS,
+    signal: UNDEFINED,
+    reason: ['undefined', 'empty text', 'text'],
+  }),
+  'on(x)': { call: (x) => backendOf().on(x), accepts: ['function'], names: 'listener' },
+  ...optionCases('pendingChanges', (options) => backendOf().pendingChanges(options), {
+    collection: ['undefined', 'text'],
+    limit: UNDEFINED,
+  }),
+  ...optionCases('deadLetters', (filter) => backendOf().deadLetters(filter), {
+    collection: ['undefined', 'text'],
+    code: ['undefined', 'text'],
+  }),
+  ...Object.fromEntries(
+    (['entry', 'retry', 'discard', 'cancel', 'conflictOf'] as const).map((name) => [
+      `${name}(x)`,
+      { call: (x: Hostile) => backendOf()[name](x), accepts: ['empty text', 'text'], names: 'id' },
+    ]),
+  ),
+  'reprioritise(x, priority)': {
+    call: (x) => backendOf().reprioritise(x, 'low'),
+    accepts: ['empty text', 'text'],
+    names: 'id',
+  },
+  'reprioritise(id, x)': { call: (x) => backendOf().reprioritise('e1', x), names: 'priority' },
+  'resolveConflict(id, x)': {
+    call: (x) => backendOf().resolveConflict('e1', x),
+    names: 'resolution',
+  },
+  'signIn(x)': { call: (x) => backendOf().signIn(x), accepts: ['text'], names: 'signIn' },
+  ...optionCases('signOut', (options) => backendOf().signOut(options), {
+    pending: UNDEFINED,
+    timeout: LENGTHS,
+  }),
+  'new PrioritySyncQueue(x)': { call: (x) => new PrioritySyncQueue(x) },
+  ...optionCases(
+    'PrioritySyncQueue',
+    (options) =>
+      new PrioritySyncQueue({ storage: memoryStorage(), ...options } as Hostile).length(),
+    { storage: [], name: ['undefined', 'text'], lease: LENGTHS, limits: EMPTY },
+  ),
+  'enqueue(x)': { call: (x) => queueOf().enqueue(x), accepts: PLAIN },
+  'enqueue(item, x)': {
+    call: (x) => queueOf().enqueue(1, x),
+    accepts: UNDEFINED,
+    names: 'priority',
+  },
+  ...optionCases('claim', async (options) => (await claimed())[0].claim(options), {
+    limit: UNDEFINED,
+    lease: LENGTHS,
+    leaseMs: LENGTHS,
+  }),
+  'complete(x)': { call: (x) => queueOf().complete(x), names: 'claim' },
+  'complete(claim, x)': {
+    call: async (x) => {
+      const [queue, claim] = await claimed();
+      await queue.complete(claim, x);
+    },
+    accepts: ['undefined', 'empty list'],
+  },
+  ...optionCases(
+    'release',
+    async (options) => {
+      const [queue, claim] = await claimed();
+      await queue.release(claim, options);
+    },
+    { delay: LENGTHS },
+  ),
+  'bury(claim, x)': {
+    call: async (x) => {
+      const [queue, claim] = await claimed();
+      await queue.bury(claim, x);
+    },
+    accepts: ['empty text', 'text'],
+    names: 'reason',
+  },
+  'new BackgroundSyncConfig(x)': {
+    call: (x) => new BackgroundSyncConfig(x),
+    accepts: [...EMPTY, 'empty list'],
+  },
+  ...optionCases('BackgroundSyncConfig', (options) => new BackgroundSyncConfig(options), {
+    enabled: FLAGS,
+    minInterval: ['undefined', 'null', 'fraction'],
+    requiresNetwork: FLAGS,
+    networkType: ['undefined', 'null'],
+    requiresCharging: FLAGS,
+    requiresBatteryNotLow: FLAGS,
+    budget: ['undefined', 'null', 'huge'],
+    criticalPerHour: ['undefined', 'null', 'zero', 'huge'],
+  }),
+  'defineBackgroundSync(x)': { call: (x) => defineBackgroundSync(x) },
+  ...optionCases(
+    'defineBackgroundSync',
+    (options) =>
+      defineBackgroundSync({ open: async () => backendOf(), providers: [], ...options } as Hostile)
+        .ready,
+    {
+      open: [],
+      setBadge: FUNCTIONS,
+      id: ['undefined', 'text'],
+    },
+  ),
+  'defineBackgroundSync { open: gives x }': {
+    call: (x) => defineBackgroundSync({ open: () => x, providers: [] }).ready,
+  },
+  'BackgroundSyncServiceFactory.create(x)': {
+    call: (x) => BackgroundSyncServiceFactory.create(x),
+    accepts: ['undefined', 'empty list'],
+  },
+  'registerBackgroundSyncProvider(x)': { call: (x) => registerBackgroundSyncProvider(x) },
+  'createStandardRuntime(x)': { call: (x) => createStandardRuntime(x), accepts: EMPTY },
+  'memoryStorage(x)': { call: (x) => memoryStorage(x), accepts: EMPTY },
+  ...optionCases('memoryStorage', (options) => memoryStorage(options), { database: UNDEFINED }),
+  'sqliteStorage(x)': { call: (x) => sqliteStorage(x) },
+  ...optionCases(
+    'sqliteStorage',
+    (options) => sqliteStorage({ path: 'x', ...options } as Hostile),
+    {
+      path: ['text'],
+      durability: UNDEFINED,
+      client: UNDEFINED,
+      busyTimeout: LENGTHS,
+    },
+  ),
+  'indexedDbStorage(x)': { call: (x) => indexedDbStorage(x as Hostile) },
+  ...optionCases(
+    'indexedDbStorage',
+    (options) => indexedDbStorage({ name: 'x', ...options } as Hostile),
+    {
+      name: ['text'],
+      durability: UNDEFINED,
+      blockedTimeout: LENGTHS,
+      persist: FLAGS,
+    },
+  ),
+  'betterSqlite3Client(x)': { call: (x) => betterSqlite3Client(x), accepts: ['function'] },
+  'httpRemote(x)': { call: (x) => httpRemote(x) },
+  ...optionCases(
+    'httpRemote',
+    (options) => httpRemote({ url: 'http://a', ...options } as Hostile),
+    {
+      url: [],
+      headers: [
+        ...EMPTY,
+        'function',
+        ...Object.keys(HOSTILE).filter((name) => name.startsWith('object w')),
+        'object that cannot become a text',
+      ],
+      refreshCredentials: FUNCTIONS,
+      classify: FUNCTIONS,
+      maxBatch: UNDEFINED,
+      pull: FLAGS,
+      events: FLAGS,
+      paths: EMPTY,
+      credentials: UNDEFINED,
+      onSyncInterval: FUNCTIONS,
+      fetch: FUNCTIONS,
+    },
+  ),
+  'answerClass(x)': {
+    call: (x) => answerClass(x, null),
+    accepts: ['zero', 'negative', 'fraction', 'huge'],
+  },
+  'classify(x)': { call: (x) => classify(x, 'update') },
+  'new NodeSyncService(x)': { call: (x) => new NodeSyncService(x) },
+  ...optionCases(
+    'NodeSyncService',
+    (options) => new NodeSyncService({ backend: backendOf(), ...options } as Hostile),
+    { backend: [], grace: [...LENGTHS, 'null'], id: ['undefined', 'text'] },
+  ),
+  'nodeScheduler(x)': {
+    call: (x) => nodeScheduler(x),
+    accepts: [...EMPTY, ...Object.keys(HOSTILE).filter((name) => name.startsWith('object '))],
+  },
+  'electronDeviceState(x)': { call: (x) => electronDeviceState(x) },
+  'drainBeforeQuit(x)': { call: (x) => drainBeforeQuit(x, { drain: async () => null }) },
+};
+
+function optionCases(
+  where: string,
+  call: (options: Hostile) => unknown,
+  accepted: Readonly<Record<string, readonly string[]>>,
+): Record<string, Case> {
+  return Object.fromEntries(
+    Object.entries(accepted).map(([name, accepts]) => [
+      `${where} { ${name}: x }`,
+      { call: (value: Hostile) => call({ [name]: value }), accepts, names: name },
+    ]),
+  );
+}
+
+function writeOptionCases(
+  where: string,
+  call: (options: Hostile) => unknown,
+): Record<string, Case> {
+  const accepts = where === 'deleteAll' ? [...UNDEFINED] : UNDEFINED;
+  return {
+    [`${where} options x`]: { call, accepts: EMPTY },
+    ...optionCases(where, call, {
+      priority: accepts,
+      policy: accepts,
+      ttl: LENGTHS,
+      after: ['undefined', 'empty list'],
+    }),
+  };
+}
+
+/** Resolves with the error of a call, undefined if there was none. */
+async function errorOf(call: () => unknown): Promise<unknown> {
+  try {
+    await call();
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('a hostile argument', () => {
+  test.each(Object.entries(CASES))(
+    'of %s is refused by code, or harmless',
+    async (_name, subject) => {
+      for (const [name, value] of Object.entries(HOSTILE)) {
+        const error = await errorOf(() => subject.call(value));
+        const isAccepted = subject.accepts?.includes(name) === true;
+
+        const seen = error === undefined ? 'accepted' : isNexusError(error) ? 'refused' : error;
+        expect.soft(seen, name).toEqual(isAccepted ? 'accepted' : 'refused');
+        if (isNexusError(error)) {
+          expect.soft(error.code, name).toMatch(/^usage\/|^queue\/claim-lost$|^store\/not-found$/);
+          expect.soft(error.message, name).toContain(subject.names ?? '');
+        }
+      }
+    },
+  );
+});
+
+test('a write that was refused leaves neither row nor entry, nor the good ones beside it', async () => {
+  const store = await withOne();
+  const good = { id: 'b' };
+  const writes: Record<string, (x: Hostile) => unknown> = {
+    save: (x) => store.save({ id: 'b', value: x }),
+    'save options': (x) => store.save(good, { after: x }),
+    saveAll: (x) => store.saveAll([good, x]),
+    patch: (x) => store.patch('a', { y: x }, { ttl: 'soon' as Hostile }),
+    command: (x) => store.command('b', 'increment', x, { policy: 'never' as Hostile }),
+    deleteAll: (x) => store.deleteAll({ where: x }, { priority: 'urgent' as Hostile }),
+    transaction: (x) =>
+      store.backend.transaction(async (tx) => {
+        await tx.store(store).save(good);
+        await tx.store(store).save(x);
+      }),
+  };
+  const refused: string[] = [];
+  const hostile = ['symbol', 'function', 'list of undefined', 'null'];
+
+  for (const [name, write] of Object.entries(writes)) {
+    for (const label of hostile) {
+      const error = await errorOf(() => write(HOSTILE[label]));
+      if (isNexusError(error)) refused.push(`${name} ${label}`);
+      // What can be stored is stored, and taken away again.
+      else await store.delete('b');
+    }
+  }
+
+  // A null, or a list of nothing, is a value.
+  expect(refused).toHaveLength(Object.keys(writes).length * hostile.length - 2);
+  expect(await store.getAll()).toEqual([{ id: 'a', x: 1 }]);
+  expect(await store.pendingChanges()).toHaveLength(1);
+});
