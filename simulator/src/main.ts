@@ -2,6 +2,7 @@ import { keepInCorpus, runCorpus } from './corpus.ts';
 import { runMutants } from './mutants/run-mutants.ts';
 import { simOptions, USAGE, type SimOptions } from './options.ts';
 import { describeFailure } from './report.ts';
+import { runProcesses } from './processes/run-processes.ts';
 import { runSeeds } from './run-seeds.ts';
 import { serveSeeds } from './worker.ts';
 
@@ -15,7 +16,8 @@ async function main(args: readonly string[]): Promise<boolean> {
     console.log(USAGE);
     return true;
   }
-  const { seed, seeds, corpus, mutants } = options;
+  const { seed, seeds, corpus, mutants, processes } = options;
+  if (processes !== undefined) return runProcesses(processes);
   if (seed !== undefined && seeds === undefined) return replay(options, seed);
   const isCorpusClean = !corpus || (await runCorpus(options));
   // Without any wish some seeds are run.

@@ -1,5 +1,5 @@
 import { generatePlan } from './plan/generate.ts';
-import type { Plan } from './plan/operations.ts';
+import type { Plan, WorldSettings } from './plan/operations.ts';
 import { runPlan } from './run.ts';
 import { shrinkPlan } from './shrink.ts';
 
@@ -16,11 +16,15 @@ export interface Failure {
 /** Runs a seed and, if it fails, says how in as few words as can be. */
 export async function describeFailure(
   seed: number,
-  options: { readonly ops: number; readonly ignored: readonly string[] },
+  options: {
+    readonly ops: number;
+    readonly ignored: readonly string[];
+    readonly storage?: WorldSettings['storage'] | undefined;
+  },
   { isLong }: { readonly isLong: boolean },
 ): Promise<Failure | undefined> {
   const { ignored } = options;
-  const whole = generatePlan(seed, options.ops);
+  const whole = generatePlan(seed, options.ops, options.storage);
   const { violation } = await runPlan(whole, { ignored });
   if (violation === undefined) return undefined;
   const plan = await shrinkPlan(whole, violation.rule, MAX_RUNS, { ignored });

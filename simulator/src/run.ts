@@ -36,6 +36,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Run
     world.fail('simulator', error instanceof Error ? (error.stack ?? '') : String(error));
   } finally {
     for (const context of world.alive) context.kill('the run is over');
+    world.disk.dispose();
     process.off('unhandledRejection', onRejection);
   }
   return {

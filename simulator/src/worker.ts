@@ -70,9 +70,9 @@ async function answer(order: Order, options: SimOptions): Promise<Reply> {
 
 async function runSeed(
   seed: number,
-  { ops, ignored }: SimOptions,
+  { ops, ignored, storage }: SimOptions,
 ): Promise<{ readonly failure: SeedFailure | undefined; readonly commits: number }> {
-  const plan = generatePlan(seed, ops);
+  const plan = generatePlan(seed, ops, storage);
   const { violation, hash, commits } = await runPlan(plan, { ignored });
   if (violation !== undefined) {
     const { rule, message } = violation;

@@ -43,8 +43,10 @@ export function judge(world: World, context: AppContext, label: string, error: u
   if (error instanceof PlannedError) return;
   if (isNexusError(error)) {
     if (EXPECTED.includes(error.code)) return;
+    if (error.code === 'storage/busy' && world.mayBeHeldUp) return;
     if (error.code.startsWith('storage/') && context.faultAt > -Infinity) return;
-    if (error.code.startsWith('remote/') && label === 'read') return;
+    if (error.code.startsWith('remote/') && (label === 'read' || label === 'write directly'))
+      return;
   }
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   world.fail('error-thrown', `${label}: ${text}\n${stack}`);

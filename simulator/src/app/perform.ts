@@ -1,11 +1,13 @@
-import type { Operation } from '../plan/operations.ts';
+import type { Operation, PlannedWrite } from '../plan/operations.ts';
 import type { AppContext } from '../world/app-context.ts';
 import type { World } from '../world/world.ts';
 import { begin } from './begin.ts';
 import { cancel, resolve, sync } from './control.ts';
 import { read } from './reads.ts';
 import { pick, wishing } from './wishes.ts';
-import { saveAll, transaction, write } from './writes.ts';
+import { race } from './race.ts';
+import { transaction } from './transactions.ts';
+import { saveAll, write } from './writes.ts';
 
 /** A server that forgets deletions sooner than a request takes keeps no promise at all. */
 const RETENTION_MS = 60_000;
@@ -60,11 +62,16 @@ function performOnWorld(world: World, operation: Operation): boolean {
       const { principal, collection, id, kind, token } = operation;
       const value = kind === 'delete' ? null : { id, token: -token, a: -token, b: -token };
       world.server.edit(principal ?? 'nobody', collection, id, value);
+      world.network.hint(principal ?? 'nobody', collection);
       return true;
     }
     default:
       return false;
   }
+}
+
+function labelOf({ policy }: PlannedWrite): string {
+  return policy === 'remote-first' ? 'write directly' : 'write';
 }
 
 function performOnContext(world: World, context: AppContext, operation: Operation): void {
@@ -73,9 +80,17 @@ function performOnContext(world: World, context: AppContext, operation: Operatio
     begin(world, context, operation.do, work);
   switch (operation.do) {
     case 'write':
-      return call((c) => write(world, c, operation.write));
+      return begin(world, context, labelOf(operation.write), (c) =>
+        write(world, c, operation.write),
+      );
     case 'save-all':
       return call((c) => saveAll(world, c, operation));
+    case 'race':
+      return race(world, context, operation);
+    case 'upgrade':
+      world.appVersion += 1;
+      context.kill('replaced by the next version');
+      return begin(world, world.open(context.slot), 'open', (c) => c.backend.open());
     case 'transaction':
       return call((c) => transaction(world, c, operation));
     case 'cancel':
@@ -128,6 +143,9 @@ function performOnContext(world: World, context: AppContext, operation: Operatio
       world.frozenUntil = Math.max(world.frozenUntil, world.runtime.clock.elapsed() + operation.ms);
       // It may hold up all others in the middle of its transaction.
       for (const other of world.alive) other.wasAbsent = true;
+      if (world.plan.settings.storage === 'sqlite') {
+        for (const other of world.alive) other.faultAt = world.runtime.clock.elapsed();
+      }
       return context.freeze(operation.ms);
     case 'storage-fault':
       return context.storage.arm(operation.fault, operation.nth);

@@ -3,13 +3,15 @@ import type { Operation, PlannedWrite } from '../plan/operations.ts';
 import type { AppContext } from '../world/app-context.ts';
 import { commandArgs, patchedFields, savedValue } from '../world/collections.ts';
 import type { World } from '../world/world.ts';
-import { judge, PlannedError } from './begin.ts';
+import { judge } from './begin.ts';
+import { unqueued } from './unqueued.ts';
 import { pick, wishing } from './wishes.ts';
 
 type Of<Kind extends Operation['do']> = Extract<Operation, { do: Kind }>;
 
-function optionsOf(world: World, { priority, ttlMs, after }: PlannedWrite) {
+export function optionsOf(world: World, { priority, ttlMs, after, policy }: PlannedWrite) {
   return {
+    ...(policy === undefined ? {} : { policy }),
     ...(priority === undefined ? {} : { priority }),
     ...(ttlMs === undefined ? {} : { ttl: ttlMs }),
     ...(after === undefined ? {} : { after: [{ id: pick(world, after) }] }),
@@ -24,18 +26,20 @@ export async function write(
   const store = context.stores[planned.collection];
   const options = optionsOf(world, planned);
   const { id } = planned;
+  const { version } = context;
   const made = (): Promise<Write<unknown>> => {
     switch (planned.kind) {
       case 'save':
-        return store.save(savedValue(planned), options);
+        return store.save(savedValue(planned, version), options);
       case 'patch':
-        return store.patch(id, patchedFields(planned), options);
+        return store.patch(id, patchedFields(planned, version), options);
       case 'delete':
         return wishing(world, 'vanish', () => store.delete(id, options));
       case 'command':
         return store.command(id, 'add', commandArgs(planned), options);
     }
   };
+  if (planned.policy !== undefined) return unqueued(world, context, planned, made);
   return kept(world, context, [planned], async () => {
     const written = await made();
     if (written.entry !== null && planned.token % 3 === 0) followFate(world, context, written);
@@ -51,11 +55,12 @@ function followFate(world: World, context: AppContext, written: Write<unknown>):
     ({ outcome }) => {
       if (!context.isAlive || life === undefined) return;
       world.trace(`${context.name} e${seq} is told: ${outcome}`);
-      if (outcome === 'applied' && life.appliedKey === undefined && !life.isErased) {
-        // What another context did with it leaves no mark to read.
-        if (life.isGone && life.goneBy !== context.name) return;
-        const isDecided = [...life.keys].some((key) => world.history.conflicted.has(key));
-        if (!isDecided) world.fail('fate', `e${seq} is told to be applied, and no server has it`);
+      const mayBeUnseen = life.isErased || life.wasForgotten;
+      if (outcome === 'applied' && life.appliedKey === undefined && !mayBeUnseen) {
+        world.fail('fate', `e${seq} is told to be applied, and no server has it`);
+      }
+      if (outcome === 'vanished' && life.appliedKey !== undefined) {
+        world.fail('fate', `e${seq} is told to have vanished, and the server has it`);
       }
       if (outcome === 'cancelled' && !life.isGone) {
         world.fail('fate', `e${seq} is told to be cancelled, and is still in the queue`);
@@ -68,7 +73,7 @@ function followFate(world: World, context: AppContext, written: Write<unknown>):
 }
 
 /** What resolved is in the queue; what was refused is nowhere. */
-async function kept(
+export async function kept(
   world: World,
   context: AppContext,
   planned: readonly PlannedWrite[],
@@ -81,6 +86,8 @@ async function kept(
     for (const id of ids) {
       const { lives, vanished } = world.history;
       if (lives.has(Number(id.slice(1))) || vanished.has(id)) continue;
+      // Who closes a backend hears of nothing more.
+      if (context.isClosed && world.disk.departures.has(id.slice(1))) continue;
       world.fail('lost', `${id} was promised and never came to the database`);
     }
     return ids;
@@ -90,7 +97,11 @@ async function kept(
   }
 }
 
-function checkUnwritten(world: World, planned: readonly PlannedWrite[], error: unknown): void {
+export function checkUnwritten(
+  world: World,
+  planned: readonly PlannedWrite[],
+  error: unknown,
+): void {
   for (const { kind, token } of planned) {
     if (kind === 'delete') continue;
     const mark = kind === 'command' ? `"tokens":[${token}]` : `"token":${token},`;
@@ -115,45 +126,10 @@ export async function saveAll(
   const store = context.stores[first.collection];
   const options = optionsOf(world, first);
   return kept(world, context, writes, async () => {
-    const made = await store.saveAll(writes.map(savedValue), options);
+    const made = await store.saveAll(
+      writes.map((planned) => savedValue(planned, context.version)),
+      options,
+    );
     return made.flatMap(({ entry }) => (entry === null ? [] : [entry.id]));
   });
-}
-
-export async function transaction(
-  world: World,
-  context: AppContext,
-  { writes, undone, throws }: Of<'transaction'>,
-): Promise<unknown> {
-  const outer = undone === 0 ? writes : writes.slice(0, -undone);
-  const inner = undone === 0 ? [] : writes.slice(-undone);
-  const options = new Map(writes.map((planned) => [planned, optionsOf(world, planned)]));
-  type Stores = Parameters<Parameters<typeof context.backend.transaction>[0]>[0];
-  const stage = async (tx: Stores, planned: PlannedWrite): Promise<void> => {
-    const store = tx.store(context.stores[planned.collection]);
-    const { kind, id } = planned;
-    if (kind === 'save') await store.save(savedValue(planned), options.get(planned));
-    else if (kind === 'patch') await store.patch(id, patchedFields(planned), options.get(planned));
-    else if (kind === 'delete') await store.delete(id, options.get(planned));
-    else await store.command(id, 'add', commandArgs(planned), options.get(planned));
-  };
-  await wishing(world, 'vanish', () =>
-    kept(world, context, writes, async () => {
-      await context.backend.transaction(async (tx) => {
-        for (const planned of outer) await stage(tx, planned);
-        if (inner.length > 0) {
-          await tx
-            .transaction(async (nested) => {
-              for (const planned of inner) await stage(nested, planned);
-              throw new PlannedError('the inner transaction fails');
-            })
-            .catch(() => {});
-        }
-        if (throws) throw new PlannedError('the transaction fails');
-      });
-      return [];
-    }),
-  );
-  if (context.isAlive) checkUnwritten(world, inner, 'an inner transaction that failed');
-  return undefined;
 }

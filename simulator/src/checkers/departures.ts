@@ -7,7 +7,6 @@ import type { Scene } from './scene.ts';
 
 /** What the app has asked for and may explain that an entry leaves the queue. */
 export interface Wishes {
-  readonly context: string;
   /** Someone cancels or discards entries in this context right now. */
   readonly mayRemove: boolean;
   /** Someone writes a delete in this context right now: it may meet a create that was never sent. */
@@ -36,10 +35,7 @@ export function checkDepartures(scene: Scene, commit: Commit, wishes: Wishes): v
   for (const { before } of commit.entries) {
     if (before === undefined || present.has(before.seq)) continue;
     const life = history.lives.get(before.seq);
-    if (life !== undefined) {
-      life.isGone = true;
-      life.goneBy = wishes.context;
-    }
+    if (life !== undefined) life.isGone = true;
     if (life !== undefined && wishes.mayErase) life.isErased = true;
     if (isAcknowledged(scene, before)) continue;
     if (history.conflicted.has(before.idempotencyKey)) continue;
@@ -56,7 +52,8 @@ function isAcknowledged({ server, disk, history, fail }: Scene, entry: EntryOnDi
   const sent = entry.operation === 'delete' ? null : entry.payload;
   const payload = applied.operation.operation === 'delete' ? null : applied.operation.payload;
   const own = sent === null ? null : decode(sent);
-  if (!history.hasLostCommits && canonical(own) !== canonical(payload)) {
+  const isForgotten = history.lives.get(entry.seq)?.wasForgotten === true;
+  if (!isForgotten && canonical(own) !== canonical(payload)) {
     fail(
       'lost',
       `${name(entry)} left the queue with ${sent}; the server has ${canonical(payload)} under its key`,

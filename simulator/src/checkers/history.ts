@@ -12,8 +12,6 @@ export interface Life {
   /** The entry as it was last in the database. */
   last: EntryOnDisk;
   isGone: boolean;
-  /** The context that took it out of the queue. */
-  goneBy: string | undefined;
   /** The key under which the server applied it. */
   appliedKey: string | undefined;
   /** The commit that brought it, or brought it back to its lane. */
@@ -24,14 +22,16 @@ export interface Life {
   isErased: boolean;
   /** Someone was told that it was cancelled: it must never take effect. */
   isCancelled: boolean;
+  /** A loss of power took back something that was done with it, as if it had not happened. */
+  wasForgotten: boolean;
+  /** Keys under which requests from before that may still take effect: nobody here knows of them. */
+  readonly ghosts: Set<string>;
 }
 
 /** What happened to every entry, gathered from commits. */
 export class History {
   readonly lives = new Map<number, Life>();
   readonly #ownerOfKey = new Map<string, Life>();
-  /** Commits were lost: that something was sent may be forgotten. */
-  hasLostCommits = false;
   /** What each key stood for when it was first sent, and with which request. */
   readonly sentAs = new Map<string, { readonly fingerprint: string; readonly flight: number }>();
   /** Keys that the server answered with a conflict. */
@@ -41,6 +41,8 @@ export class History {
   readonly vanished = new Set<string>();
   /** Entities of which a write was skipped: the app goes on seeing it. */
   readonly skipped = new Set<string>();
+  /** Entities that were written here without ever being sent. */
+  readonly local = new Set<string>();
 
   ofKey(key: string): Life | undefined {
     return this.#ownerOfKey.get(key);
@@ -62,12 +64,13 @@ export class History {
         group,
         last: entry,
         isGone: false,
-        goneBy: undefined,
         bornIn: commit,
         detachedIn: undefined,
         isErased: false,
         appliedKey: undefined,
         isCancelled: false,
+        wasForgotten: false,
+        ghosts: new Set(),
       };
       this.lives.set(seq, life);
     }
@@ -93,15 +96,34 @@ export class History {
   }
 
   /**
-   * A loss of power has undone commits: numbers will be given out again, what was cancelled is back, and
-   * that an entry was sent may be forgotten.
+   * A loss of power has undone commits. Relaxed storage promises that what is left is what was there before
+   * them, no more: so what they did with these entries counts as not done. An entry may be applied once more,
+   * or be cancelled although a server has it, but only once, and only one of these.
+   *
+   * @param touched the entries that the lost commits touched
+   * @param left all entries on disk now
+   * @param inTheAir keys of requests whose sender died before their answer came
    */
-  forgetFrom(nextSeq: number): void {
-    for (const [seq, life] of this.lives) {
-      if (seq >= nextSeq) this.lives.delete(seq);
-      else life.isCancelled = false;
+  forget(
+    touched: ReadonlySet<number>,
+    left: readonly EntryOnDisk[],
+    inTheAir: ReadonlySet<string>,
+  ): void {
+    const present = new Map(left.map((entry) => [entry.seq, entry]));
+    for (const seq of touched) {
+      const life = this.lives.get(seq);
+      if (life === undefined) continue;
+      const entry = present.get(seq);
+      // Its number will be given out again.
+      if (entry === undefined) this.lives.delete(seq);
+      for (const key of life.keys) {
+        this.sentAs.delete(key);
+        if (key !== entry?.idempotencyKey || inTheAir.has(key)) life.ghosts.add(key);
+      }
+      life.wasForgotten = true;
+      life.isCancelled = false;
+      life.appliedKey = undefined;
+      life.detachedIn = undefined;
     }
-    this.sentAs.clear();
-    this.hasLostCommits = true;
   }
 }

@@ -6,10 +6,12 @@ import type { World } from '../world/world.ts';
 import { leasedPositions } from './claims.ts';
 import { isDue, type Unit } from './naive-queue.ts';
 import { canonical, name } from './records-agree.ts';
-import { checkViews } from './views.ts';
+import { checkViews, storedValue } from './views.ts';
 
 /** The longest that a low entry waits for company, and some time to begin. */
 const SLACK_MS = 70_000;
+/** The longest wait between two tries of a run that the storage made fail. */
+const RECOVER_MS = 300_000;
 const LONGEST_WAIT_MS = 24 * 3_600_000;
 
 /** Pending and not blocked implies a run under way or a timer, in every context that is awake. */
@@ -20,10 +22,12 @@ export function checkLiveness(world: World): void {
     const waitMs = shortestWait(world, context);
     if (waitMs === undefined) continue;
     const elapsed = world.runtime.clock.elapsed();
+    const mayRecover = context.faultAt > elapsed - RECOVER_MS;
+    const slackMs = SLACK_MS + (mayRecover ? RECOVER_MS : 0);
     const nextMs = Math.min(...context.timers.values()) - elapsed;
     if (nextMs === Infinity) {
       world.fail('stuck', `${context.name} is idle for ever, and something is due in ${waitMs} ms`);
-    } else if (!world.wasClockMoved && nextMs > waitMs * 1.05 + SLACK_MS) {
+    } else if (nextMs > waitMs * 1.05 + slackMs) {
       const text = `${context.name} wakes in ${Math.round(nextMs)} ms`;
       world.fail('late', `${text}, and something is due in ${Math.round(waitMs)} ms`);
     }
@@ -52,11 +56,18 @@ function shortestWait(world: World, context: AppContext): number | undefined {
   const { isUpgradeRequired = false, unauthorised = [], until = null } = disk.gate ?? {};
   if (isUpgradeRequired || unauthorised.includes(context.backend.partition)) return undefined;
   const leased = leasedPositions(disk.leases.values());
-  const waits = world.queue.units
+  const units = world.queue.units
     .filter((unit) => unit.isFree && unit.leader.partition === context.backend.partition)
-    .filter((unit) => !unit.entries.some(({ position }) => leased.has(position)))
-    .map((unit) => (isDue(unit, now) ? 0 : (unit.notBefore ?? now) - now));
-  if (waits.length === 0) return undefined;
+    .filter((unit) => !unit.entries.some(({ position }) => leased.has(position)));
+  if (units.length === 0) return undefined;
+  if (world.wasClockMoved) {
+    // Waits count anew at worst, and are never longer than what was asked for.
+    const asked = units.map(({ entries }) =>
+      Math.max(...entries.map(({ seq }) => world.waits.of(seq))),
+    );
+    return Math.max(world.waits.gateMs, Math.min(...asked));
+  }
+  const waits = units.map((unit) => (isDue(unit, now) ? 0 : (unit.notBefore ?? now) - now));
   const gateMs = until === null || until > now + LONGEST_WAIT_MS ? 0 : Math.max(0, until - now);
   return Math.max(gateMs, Math.min(...waits));
 }
@@ -79,6 +90,8 @@ export async function healAndDrain(world: World): Promise<void> {
       world.fail('hang', `${context.name}: ${call.label} has not come back in ${HANG_MS} ms`);
     }
   }
+  if (world.violation === undefined && world.plan.settings.listens === true)
+    await checkHints(world);
   for (const context of world.alive) context.kill('the world heals');
   await world.runtime.settle();
   if (world.violation !== undefined) return;
@@ -92,6 +105,37 @@ export async function healAndDrain(world: World): Promise<void> {
       principal === null ? c.backend.signOut() : c.backend.signIn(principal),
     );
     await drain(world, context, principal ?? 'nobody');
+  }
+}
+
+/** A stream of hints is opened again within the longest wait between two, whatever broke it. */
+const RECONNECT_MS = 75 * 60_000;
+const HEARD_MS = 5_000;
+
+/** Once nothing goes wrong, what another device changes is soon here, without anyone asking for it. */
+async function checkHints(world: World): Promise<void> {
+  await world.runtime.advance(RECONNECT_MS);
+  const id = 'hinted';
+  for (const context of world.alive) {
+    const { backend } = context;
+    const { isUpgradeRequired = false, unauthorised = [], retryAfterUntil } = world.disk.gate ?? {};
+    const isBlocked = isUpgradeRequired || unauthorised.includes(backend.partition);
+    const mustWait = (retryAfterUntil ?? 0) > world.runtime.clock.now();
+    const isDeaf = !backend.isOpen || context.isClosed || context.isFrozen || backend.isPaused;
+    if (isDeaf || isBlocked || mustWait || !world.plan.settings.autoSync) continue;
+    if (context.isBehind || context.faultAt > -Infinity) continue;
+    const principal = backend.principal ?? 'nobody';
+    world.server.edit(principal, 'notes', id, { id, token: -1, a: context.slot });
+    world.network.hint(principal, 'notes');
+    await world.runtime.advance(HEARD_MS);
+    // A fault that was armed long ago may strike now.
+    if (context.faultAt > -Infinity || !context.isAlive) continue;
+    const seen = storedValue(world, context, 'notes', id);
+    if (canonical(seen) === canonical({ id, token: -1, a: context.slot })) continue;
+    world.fail(
+      'deaf',
+      `${context.name} was hinted at a change ${HEARD_MS} ms ago and has not got it`,
+    );
   }
 }
 
@@ -153,6 +197,8 @@ async function compareRows(world: World, context: AppContext, principal: string)
   if (isFull) world.server.expireCursors(0);
   await syncUntilRest(world, context);
   if (world.violation !== undefined) return;
+  const isLocal = (ref: string): boolean =>
+    world.history.local.has(`${context.backend.partition}/${ref.replace(/\n"(.*)"/, '/$1')}`);
   const theirs = world.server.rows(principal);
   const ours = new Map<string, unknown>();
   for (const { partition, collection, id, value, version } of world.disk.rows.values()) {
@@ -161,7 +207,7 @@ async function compareRows(world: World, context: AppContext, principal: string)
     ours.set(refOf(collection, id), decode(value));
   }
   for (const ref of new Set([...theirs.keys(), ...ours.keys()])) {
-    if (ref.startsWith('tasks') && !ours.has(ref)) continue;
+    if (isLocal(ref) || (ref.startsWith('tasks') && !ours.has(ref))) continue;
     if (canonical(ours.get(ref) ?? null) === canonical(theirs.get(ref) ?? null)) continue;
     const text = ref.replace('\n', '/');
     world.fail(

@@ -1,4 +1,5 @@
 import type { VirtualRuntime } from 'nexus-store/testing';
+import type { WorldSettings } from '../plan/operations.ts';
 import type { Disk } from '../world/disk.ts';
 import type { ModelServer } from '../world/server.ts';
 import type { History } from './history.ts';
@@ -18,5 +19,6 @@ export interface Scene {
   readonly disk: Disk;
   readonly server: ModelServer;
   readonly history: History;
+  readonly settings: WorldSettings;
   readonly fail: (rule: string, message: string) => void;
 }

@@ -1,9 +1,11 @@
 import type { WireOperation } from 'nexus-store/http';
 import type { AppContext } from '../world/app-context.ts';
+import { DirectWrites, tokenOf } from './direct-writes.ts';
+import type { Value } from '../world/collections.ts';
 import type { Flight } from '../world/network.ts';
 import { decode, detailOf, type EntryOnDisk } from '../world/records.ts';
 import { fingerprintOf, type Applied, type Answer } from '../world/server.ts';
-import type { Life } from './history.ts';
+import type { History, Life } from './history.ts';
 import { canonical, name } from './records-agree.ts';
 import type { Scene } from './scene.ts';
 
@@ -19,16 +21,21 @@ interface Refused {
 
 interface Promised {
   readonly context: AppContext;
+  readonly isOfStreams: boolean;
   readonly toldAt: number;
+  readonly waitMs: number;
   /** Wall time: that is what outlives a process. */
   readonly until: number;
 }
 
 /** What is sent, and what takes effect on the server. */
 export class TrafficRules {
+  readonly direct = new DirectWrites();
   readonly #scene: Scene;
   readonly #underWay = new Set<Flight>();
   readonly #lastApplied = new Map<string, number>();
+  /** Keys of requests whose sender died before the answer came. */
+  readonly #orphaned = new Set<string>();
   #promised: Promised[] = [];
   /** Requests that were refused for their credentials. */
   readonly #refused: Refused[] = [];
@@ -55,6 +62,7 @@ export class TrafficRules {
       this.#scene.fail('key-twice', `#${flight.number} carries one key twice`);
     }
     this.#checkGroups(flight);
+    this.#checkSize(flight);
     if (!context.wasAbsent) this.#checkLanes(flight);
     this.#underWay.add(flight);
   }
@@ -65,7 +73,9 @@ export class TrafficRules {
 
   onDeath(context: AppContext): void {
     for (const flight of this.#underWay) {
-      if (flight.context === context) this.#underWay.delete(flight);
+      if (flight.context !== context) continue;
+      this.#underWay.delete(flight);
+      for (const key of keysOf(flight)) this.#orphaned.add(key);
     }
   }
 
@@ -77,7 +87,10 @@ export class TrafficRules {
     const toldAt = clock.elapsed();
     this.#promised.push({
       context,
+      // What is said of streams binds streams alone: the server may only have too many of them.
+      isOfStreams: flight.kind === 'events',
       toldAt,
+      waitMs: Math.min(waitMs, LONGEST_RETRY_AFTER_MS),
       until: clock.now() + Math.min(waitMs, LONGEST_RETRY_AFTER_MS),
     });
   }
@@ -100,21 +113,35 @@ export class TrafficRules {
     this.#promised = [];
   }
 
-  /** A loss of power has undone commits: numbers from here on are given out again. */
-  forgetFrom(nextSeq: number): void {
+  /**
+   * A loss of power has undone commits that touched these entries: what took effect of them is forgotten.
+   *
+   * @returns the keys of requests that nobody waits for any more and that may still arrive
+   */
+  forget(touched: ReadonlySet<number>, history: History): ReadonlySet<string> {
     this.forgetPromises();
-    for (const [lane, seq] of this.#lastApplied) {
-      this.#lastApplied.set(lane, Math.min(seq, nextSeq - 1));
+    for (const seq of touched) {
+      const life = history.lives.get(seq);
+      if (life !== undefined) this.#lastApplied.delete(laneOfLife(life));
     }
+    return this.#orphaned;
   }
 
   onApplied({ principal, operation }: Applied): void {
     const { history, disk, fail } = this.#scene;
+    if (this.direct.is(operation)) {
+      this.direct.onApplied(operation);
+      const owner = this.direct.ownerOf(operation);
+      if (owner === undefined || owner === principal) return;
+      return fail('principal', `${describe(operation)} of ${owner} was applied for ${principal}`);
+    }
     const life = history.ofKey(operation.idempotencyKey);
     if (life === undefined) {
       fail('unknown-key', `${describe(operation)} was applied and never stood in the queue`);
       return;
     }
+    // Sent before a loss of power made this device forget it: see `History.forget`.
+    if (life.ghosts.has(operation.idempotencyKey)) return;
     const owner = disk.partitions.get(life.partition) ?? 'nobody';
     if (owner !== principal) {
       fail('principal', `${describe(operation)} of ${owner} was applied for ${principal}`);
@@ -129,7 +156,7 @@ export class TrafficRules {
 
   #checkOrder(life: Life, operation: WireOperation): void {
     const { history, fail } = this.#scene;
-    const lane = `${life.partition}/${life.collection}/${life.entity}`;
+    const lane = laneOfLife(life);
     const last = this.#lastApplied.get(lane) ?? 0;
     if (life.seq < last && life.detachedIn === undefined)
       fail('order', `${describe(operation)} was applied after e${last}`);
@@ -145,8 +172,9 @@ export class TrafficRules {
 
   #checkOperation(context: AppContext, flight: Flight, operation: WireOperation): void {
     const { history, disk, fail } = this.#scene;
-    const life = history.ofKey(operation.idempotencyKey);
     const what = `#${flight.number} ${describe(operation)}`;
+    if (this.direct.is(operation)) return;
+    const life = history.ofKey(operation.idempotencyKey);
     if (life === undefined) return fail('unknown-key', `${what} never stood in the queue`);
     const fingerprint = fingerprintOf(operation);
     const before = history.sentAs.get(operation.idempotencyKey);
@@ -160,6 +188,10 @@ export class TrafficRules {
       fail('principal', `${what} of ${owner} is sent with the token ${flight.token}`);
     }
     if (life.isCancelled) fail('cancelled', `${what} is sent after its cancel`);
+    if (this.direct.neverSent.has(tokenOf(operation) ?? -1)) {
+      fail('policy', `${what} carries what was for this device alone`);
+    }
+    this.#checkSchema(context, what, operation, life);
     if (context.wasAbsent) return; // it may go on with what another context took over meanwhile
     if (life.isErased) return; // the answer to a request under way may ask for it once more
     if (life.isGone) return fail('unclaimed', `${what} is sent and stands no more in the queue`);
@@ -172,6 +204,22 @@ export class TrafficRules {
     const payload: unknown = entry.payload === null ? null : decode(entry.payload);
     if (canonical(payload) !== canonical(operation.payload)) {
       fail('unclaimed', `${what} is sent with another payload than ${entry.payload}`);
+    }
+  }
+
+  /** What an older version of the app has queued is carried over, unless a server may know it as it was. */
+  #checkSchema(context: AppContext, what: string, operation: WireOperation, life: Life): void {
+    const { fail, history } = this.#scene;
+    const { payload, operation: kind, schemaVersion } = operation;
+    if (payload === null || kind === 'delete') return;
+    if (schemaVersion < context.version && life.last.ambiguous !== 1) {
+      fail('schema', `${what} of version ${schemaVersion} is sent by version ${context.version}`);
+    }
+    // A merged value has fields of both sides.
+    if (kind === 'command' || [...life.keys].some((key) => history.conflicted.has(key))) return;
+    const { m = 1 } = payload as Partial<Value>;
+    if (m !== schemaVersion) {
+      fail('schema', `${what} says version ${schemaVersion} and is of version ${m}`);
     }
   }
 
@@ -199,12 +247,33 @@ export class TrafficRules {
     }
   }
 
+  /** Several units go together only as far as their payloads fit. */
+  #checkSize({ operations, number }: Flight): void {
+    const { settings, history, fail } = this.#scene;
+    const { maxBatchBytes = Infinity } = settings;
+    const units = new Set(operations.map(({ group, idempotencyKey }) => group ?? idempotencyKey));
+    if (units.size <= 1) return;
+    const sizes = operations.map(({ idempotencyKey }) => {
+      const life = history.ofKey(idempotencyKey);
+      return life === undefined ? 0 : (life.last.payload?.length ?? 0) + 100;
+    });
+    const size = sizes.reduce((sum, one) => sum + one, 0);
+    // Payloads may grow a little on their way from the claim, when they are carried to another schema.
+    if (size > maxBatchBytes + 10 * operations.length) {
+      fail('too-big', `#${number} carries ${size} characters, ${maxBatchBytes} are allowed`);
+    }
+  }
+
   #checkLanes(flight: Flight): void {
     const { history, fail } = this.#scene;
-    const lanes = new Set(flight.operations.map(laneName));
+    const queued = flight.operations.filter((operation) => !this.direct.is(operation));
+    const lanes = new Set(queued.map(laneName));
     for (const other of this.#underWay) {
       if (other.context !== flight.context || other.kind !== 'push') continue;
-      const shared = other.operations.find((operation) => lanes.has(laneName(operation)));
+      // One that is sent before it is stored has no lane: a conflict tells which of both was faster.
+      const shared = other.operations.find(
+        (operation) => lanes.has(laneName(operation)) && !this.direct.is(operation),
+      );
       // Another context took it over meanwhile, and has settled it.
       if (shared === undefined || history.ofKey(shared.idempotencyKey)?.isGone !== false) continue;
       const what = `#${flight.number} and #${other.number}`;
@@ -249,10 +318,15 @@ export class TrafficRules {
     for (const promise of this.#promised) {
       const isDigested =
         promise.toldAt + DIGEST_MS < elapsed && promise.context.bornAt < promise.toldAt;
-      if (!isDigested || now >= promise.until) continue;
+      // What is said of streams is not stored, and so counted by the clock of the process.
+      const at = promise.isOfStreams ? promise.toldAt + promise.waitMs : promise.until;
+      if (!isDigested || (promise.isOfStreams ? elapsed : now) >= at) continue;
+      if (promise.isOfStreams && (flight.kind !== 'events' || promise.context !== context))
+        continue;
       if (promise.context.diedAt < promise.toldAt + DIGEST_MS) continue;
-      if (context.runStartedAt < promise.toldAt + DIGEST_MS) continue;
-      const left = promise.until - now;
+      const isRun = flight.kind !== 'events';
+      if (isRun && context.runStartedAt < promise.toldAt + DIGEST_MS) continue;
+      const left = at - (promise.isOfStreams ? elapsed : now);
       fail('retry-after', `#${flight.number} is sent ${left} ms before the server wants it`);
     }
   }
@@ -268,6 +342,10 @@ function retryAfterOf(answer: Answer): number | undefined {
 
 function keysOf(flight: Flight): readonly string[] {
   return flight.operations.map(({ idempotencyKey }) => idempotencyKey);
+}
+
+function laneOfLife({ partition, collection, entity }: Life): string {
+  return `${partition}/${collection}/${entity}`;
 }
 
 function laneName(operation: WireOperation): string {

@@ -108,6 +108,12 @@ const coalescing: readonly Mutant[] = [
     'idempotencyKey: next.ambiguous === null ? next.idempotencyKey : mutation.idempotencyKey,',
     'idempotencyKey: next.idempotencyKey,',
   ),
+  mutant(
+    'leave a payload to a row that shows a later one',
+    'core/queue/unit-of-work.ts',
+    'if (entry?.isInRow === true) this.#markDirty(entry);',
+    'if (entry?.isInRow === false) this.#markDirty(entry);',
+  ),
 ];
 
 const control: readonly Mutant[] = [
@@ -232,6 +238,103 @@ const remote: readonly Mutant[] = [
   ),
 ];
 
+/** What only the calls around the queue can show: races, transactions, other ways to write, other apps. */
+const app: readonly Mutant[] = [
+  mutant(
+    'writes of one turn go in the wrong order',
+    'core/queue/writer.ts',
+    'const taken = this.#jobs.slice(start, end);',
+    'const taken = this.#jobs.slice(start, end).toReversed();',
+  ),
+  mutant(
+    'a transaction is stored although what it read has changed',
+    'core/store/transaction.ts',
+    'if (!(await areUnchanged(uow, partition, reads))) return false;',
+    '',
+  ),
+  mutant(
+    'a transaction does not read what it has written',
+    'core/store/transaction.ts',
+    'if (mutation.collection === access.collection && mutation.id === key)',
+    'if (mutation.collection === access.collection && mutation.id !== key)',
+  ),
+  mutant(
+    'what the server refused is kept',
+    'core/store/remote-first.ts',
+    "if (outcome.kind !== 'applied') throw refusal(outcome);",
+    "if (outcome.kind === 'conflict') throw refusal(outcome);",
+  ),
+  mutant(
+    'only the queue hears of Retry-After',
+    'core/store/remote-first.ts',
+    'await core.engine.learn(outcome, started, window);',
+    '',
+  ),
+  mutant(
+    'what is for this device alone is sent as well',
+    'core/store/store-writer.ts',
+    "if (mutation.policy === 'queue') return this.#enqueue(mutation, value);",
+    "if (mutation.policy !== 'remote-first') return this.#enqueue(mutation, value);",
+  ),
+  mutant(
+    'what an older version of the app queued is sent as it was',
+    'core/sync/migrate-entries.ts',
+    'return target?.migrate !== undefined && from < target.schemaVersion;',
+    'return target?.migrate === undefined && from < 0;',
+  ),
+  mutant(
+    'the app goes on seeing what is no longer queued',
+    'core/sync/migrate-entries.ts',
+    'await settleRowOf(uow, entry, rulesOf(entry.collection));',
+    '',
+  ),
+  mutant(
+    'nobody elsewhere hears that a write was cancelled',
+    'core/queue/departures.ts',
+    'if (record === undefined) return undefined;',
+    'if (record !== null) return undefined;',
+  ),
+];
+
+const surroundings: readonly Mutant[] = [
+  mutant(
+    'hints lead to nothing',
+    'core/sync/hint-listener.ts',
+    'this.#options.onHints(hinted.has(null) ? null : (hinted as Set<string>));',
+    '',
+  ),
+  mutant(
+    'a stream that nobody answered is waited for for ever',
+    'core/sync/hint-listener.ts',
+    "this.#cancel = timers.after(OPENING_MS, () => this.#controller.abort('silent'));",
+    'this.#cancel = () => {};',
+  ),
+  mutant(
+    'waits are not moved back with the clock',
+    'core/queue/waits.ts',
+    'return Math.max(0, (await lastSetAt(uow, partition)) - now);',
+    'return Math.max(0, (await lastSetAt(uow, partition)) * 0);',
+  ),
+  mutant(
+    'a request may be as big as it will',
+    'core/queue/claim.ts',
+    'if (chosen.length > 0 && bytes > maxBytes) break;',
+    '',
+  ),
+  mutant(
+    'SQLite takes the end of a range along',
+    'storage/sqlite/table-statements.ts',
+    "range.toOpen ? '<' : '<='",
+    "range.toOpen ? '<=' : '<='",
+  ),
+  mutant(
+    'SQLite reads backwards as it reads forwards',
+    'storage/sqlite/table-statements.ts',
+    "range.reverse ? ' DESC' : ''",
+    "range.reverse ? '' : ''",
+  ),
+];
+
 export const MUTANTS: readonly Mutant[] = [
   ...claims,
   ...order,
@@ -239,4 +342,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...control,
   ...engine,
   ...remote,
+  ...app,
+  ...surroundings,
 ];

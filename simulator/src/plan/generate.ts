@@ -35,9 +35,11 @@ type Weights = readonly (readonly [weight: number, make: (draw: Draw) => Operati
 type Scene = readonly Step[];
 
 const WEIGHTS: Weights = [
-  [60, (draw) => ({ do: 'write', slot: draw.slot(), write: draw.write() })],
+  [60, (draw) => ({ do: 'write', slot: draw.slot(), write: draw.single() })],
   [3, (draw) => ({ do: 'save-all', slot: draw.slot(), writes: draw.writes('save') })],
   [8, (draw) => draw.transaction()],
+  [6, (draw) => ({ do: 'race', slot: draw.slot(), writes: draw.race() })],
+  [0.4, (draw) => ({ do: 'upgrade', slot: draw.slot() })],
   [5, (draw) => ({ do: 'cancel', slot: draw.slot(), pick: draw.random.float() })],
   [3, (draw) => ({ do: 'retry', slot: draw.slot(), pick: draw.random.float() })],
   [2, (draw) => ({ do: 'discard', slot: draw.slot(), pick: draw.random.float() })],
@@ -107,14 +109,24 @@ const WEIGHTS: Weights = [
   [0.7, () => ({ do: 'expire-cursors' })],
   [8, (draw) => draw.remoteEdit()],
   [1.5, (draw) => draw.takeover()],
+  [0.7, (draw) => draw.turnedBack()],
+  [0.7, (draw) => draw.toldAside()],
 ];
+
+/** So many plans run over the SQLite driver, which is slower. */
+const SQLITE_SHARE = 0.04;
 
 const TOTAL_WEIGHT = WEIGHTS.reduce((sum, [weight]) => sum + weight, 0);
 
 /** The plan of a seed: the same seed gives the same plan. */
-export function generatePlan(seed: number, count: number): Plan {
+export function generatePlan(
+  seed: number,
+  count: number,
+  storage?: WorldSettings['storage'],
+): Plan {
   const draw = new Draw(createSeededRandom(seed, 'plan'));
-  const settings = draw.settings();
+  const drawn = draw.settings();
+  const settings = storage === undefined ? drawn : { ...drawn, storage };
   const steps: Step[] = [];
   while (steps.length < count) {
     const next = draw.operation();
@@ -155,6 +167,9 @@ class Draw {
       leaseMs: this.#leaseMs,
       autoSync: random.chance(0.85),
       isRelaxed: random.chance(0.1),
+      maxBatchBytes: random.pick([1_048_576, 1_048_576, 600]),
+      listens: random.chance(0.3),
+      storage: random.chance(SQLITE_SHARE) ? 'sqlite' : 'memory',
     };
   }
 
@@ -216,6 +231,36 @@ class Draw {
     };
   }
 
+  /** A single write; now and then one that does not go through the queue. */
+  single(): PlannedWrite {
+    const { random } = this;
+    const write = this.write();
+    if (write.kind === 'command' || !random.chance(0.06)) return write;
+    const { kind, token, id, isBad } = write;
+    // What is never sent may differ from the server for good: in one collection is enough.
+    return random.chance(0.7)
+      ? { ...write, policy: 'remote-first' }
+      : {
+          kind,
+          token,
+          id,
+          collection: 'tasks',
+          policy: 'local-only',
+          ...(isBad === undefined ? {} : { isBad }),
+        };
+  }
+
+  /** Calls that follow one another so fast that only their order says what is to come of them. */
+  race(): readonly PlannedWrite[] {
+    const { random } = this;
+    const collection = this.collection();
+    const id = random.pick(this.#ids);
+    return Array.from({ length: 2 + random.integer(6) }, () => {
+      const { after: _, ...write } = this.write();
+      return random.chance(0.8) ? { ...write, collection, id } : write;
+    });
+  }
+
   writes(forced?: PlannedWrite['kind']): readonly PlannedWrite[] {
     return Array.from({ length: 2 + this.random.integer(3) }, () => this.write(forced));
   }
@@ -228,6 +273,7 @@ class Draw {
       writes,
       undone: this.random.chance(0.25) ? 1 + this.random.integer(writes.length - 1) : 0,
       throws: this.random.chance(0.05),
+      ...(this.random.chance(0.5) ? { reads: true as const } : {}),
     };
   }
 
@@ -281,6 +327,37 @@ class Draw {
       { do: 'sync', slot: 0, gapMs: 0 },
       { do: 'freeze', slot: 0, ms: this.#leaseMs + lateMs, gapMs: 10 + random.integer(60) },
       { do: 'sync', slot: 1, gapMs: this.#leaseMs + random.integer(lateMs) },
+    ];
+  }
+
+  /** An entry waits for its next attempt when the clock is turned back and the app starts anew. */
+  turnedBack(): Scene {
+    const { random } = this;
+    return [
+      { do: 'open', slot: 0, gapMs: 0 },
+      { do: 'weather', kind: 'failing', ms: 2_000, strength: 1, gapMs: 0 },
+      { do: 'write', slot: 0, write: this.write(), gapMs: 20 },
+      { do: 'sync', slot: 0, gapMs: 0 },
+      { do: 'clock-step', ms: -120_000 - random.integer(7_200_000), gapMs: 300 },
+      { do: 'kill', slot: 0, gapMs: 0 },
+      { do: 'open', slot: 0, gapMs: 0 },
+      { do: 'wake', slot: 1, gapMs: 20 + random.integer(200) },
+    ];
+  }
+
+  /** A write that does not go through the queue is told to wait, and the queue is to hear of it. */
+  toldAside(): Scene {
+    const { kind: _, ...write } = this.write();
+    return [
+      { do: 'open', slot: 0, gapMs: 0 },
+      { do: 'weather', kind: 'throttled', ms: 400, strength: 1, gapMs: 200 },
+      {
+        do: 'write',
+        slot: 0,
+        write: { ...write, kind: 'save', policy: 'remote-first' },
+        gapMs: 20,
+      },
+      { do: 'sync', slot: 0, gapMs: 4_000 },
     ];
   }
 

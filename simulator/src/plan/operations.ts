@@ -24,6 +24,8 @@ export interface PlannedWrite {
   readonly isBad?: true;
   readonly priority?: SyncPriority;
   readonly ttlMs?: number;
+  /** Sent before it is stored, or never sent. Default: stored, then sent. */
+  readonly policy?: 'remote-first' | 'local-only';
   /** How far back among the known entries the prerequisite stands, in [0, 1). */
   readonly after?: number;
 }
@@ -59,7 +61,13 @@ export type Operation =
       /** The last writes stand in a transaction inside, which fails and is caught. */
       readonly undone: number;
       readonly throws: boolean;
+      /** Each write is made on what the transaction has read before. */
+      readonly reads?: true;
     }
+  /** Several calls in one turn, none of them awaited before the next. */
+  | { readonly do: 'race'; readonly slot: number; readonly writes: readonly PlannedWrite[] }
+  /** The app is replaced by its next version, which writes and expects another schema. */
+  | { readonly do: 'upgrade'; readonly slot: number }
   | {
       readonly do: 'cancel' | 'retry' | 'discard';
       readonly slot: number;
@@ -155,6 +163,12 @@ export interface WorldSettings {
   readonly autoSync: boolean;
   /** Losing power may undo the last commits. */
   readonly isRelaxed: boolean;
+  /** About how many characters of payload one request carries. Default: the product's. */
+  readonly maxBatchBytes?: number;
+  /** Contexts listen to the server's hints. */
+  readonly listens?: boolean;
+  /** The driver. Default: memory. */
+  readonly storage?: 'memory' | 'sqlite';
 }
 
 export interface Plan {

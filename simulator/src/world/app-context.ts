@@ -7,7 +7,13 @@ import {
   type StorageFault,
   type WorldSettings,
 } from '../plan/operations.ts';
-import { applyCommand, COLLECTIONS, mergeCommands, type Value } from './collections.ts';
+import {
+  applyCommand,
+  COLLECTIONS,
+  mergeCommands,
+  migratedPayload,
+  type Value,
+} from './collections.ts';
 import type { Watch } from '../checkers/views.ts';
 import type { Commit, Disk } from './disk.ts';
 import type { Network, NetworkClient } from './network.ts';
@@ -32,6 +38,8 @@ export interface ContextParts {
   readonly witness: ContextWitness;
   /** A frozen context may hold the database, and so every other context. */
   readonly isAnyoneFrozen: () => boolean;
+  /** The version of the app that is started now. */
+  readonly appVersion: () => number;
 }
 
 const URL = 'https://sim.example/sync';
@@ -50,6 +58,8 @@ export class AppContext implements NetworkClient {
   /** Calls of the app that have not come back, by what they do. */
   readonly calls = new Set<{ readonly label: string; readonly begunAt: number }>();
   readonly watches: Watch[] = [];
+  /** The version of the app. */
+  readonly version: number;
   isClosed = false;
   isFrozen = false;
   /** A sync run is under way. */
@@ -73,8 +83,10 @@ export class AppContext implements NetworkClient {
     this.name = `c${slot}.${number}`;
     this.#parts = parts;
     this.bornAt = runtime.clock.elapsed();
+    this.version = parts.appVersion();
     this.process = runtime.createProcess();
     this.storage = new SimStorage(parts.disk, {
+      runtime: this.process,
       random: parts.random,
       delayChance: settings.storageDelay,
       after: (ms, callback) => this.after(ms, callback),
@@ -89,7 +101,7 @@ export class AppContext implements NetworkClient {
       storage: this.storage,
       remote: httpRemote({
         url: URL,
-        events: false,
+        events: settings.listens ?? false,
         fetch: this.#fetch(),
         headers: async ({ principal }) => ({
           authorization: `Bearer ${await this.#token(principal ?? 'nobody')}`,
@@ -103,6 +115,7 @@ export class AppContext implements NetworkClient {
       autoSync: settings.autoSync,
       concurrency: settings.concurrency,
       batchSize: settings.batchSize,
+      ...(settings.maxBatchBytes === undefined ? {} : { maxBatchBytes: settings.maxBatchBytes }),
       maxAttempts: settings.maxAttempts,
       requestTimeout: settings.requestTimeoutMs,
       lease: settings.leaseMs,
@@ -195,6 +208,8 @@ export class AppContext implements NetworkClient {
       backend: this.backend,
       collection: name,
       applyCommand,
+      schemaVersion: this.version,
+      migrate: ({ payload }) => migratedPayload(payload, this.version),
       ...settings,
       ...(isMerging === true ? { merge: mergeCommands } : {}),
     });

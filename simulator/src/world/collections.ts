@@ -10,6 +10,10 @@ export interface Value {
   readonly b?: number;
   readonly log?: readonly number[];
   readonly bad?: true;
+  /** The version of the app's schema that this was written for, or carried to; absent: 1. */
+  readonly m?: number;
+  /** Written by a transaction: its token, and the token of what it had read. */
+  readonly was?: readonly [token: number, read: number | null];
 }
 
 interface CommandArgs {
@@ -64,16 +68,28 @@ export function mergeCommands(previous: unknown, next: unknown): CommandArgs {
   return { tokens };
 }
 
-/** The value that a planned save stores. */
-export function savedValue({ id, token, isBad }: PlannedWrite): Value {
+/** The value that a planned save stores, as an app of this version writes it. */
+export function savedValue({ id, token, isBad }: PlannedWrite, version: number): Value {
   const bad = isBad === true ? { bad: true as const } : {};
-  return { id, token, a: token, b: token, ...bad };
+  return { id, token, a: token, b: token, ...bad, ...markOf(version) };
+}
+
+function markOf(version: number): Pick<Value, 'm'> {
+  return version === 1 ? {} : { m: version };
+}
+
+/** Carries a payload of an older version of the app to this one; a few cannot be carried. */
+export function migratedPayload(payload: unknown, version: number): unknown {
+  const { token } = payload as Partial<Value>;
+  if (token !== undefined && token % 23 === 0) throw new Error('the app cannot carry this over');
+  // The arguments of a command are the same in every version.
+  return token === undefined ? payload : { ...(payload as object), ...markOf(version) };
 }
 
 /** The fields that a planned patch changes: sometimes one, sometimes the other. */
-export function patchedFields({ token, isBad }: PlannedWrite): Partial<Value> {
+export function patchedFields({ token, isBad }: PlannedWrite, version: number): Partial<Value> {
   const bad = isBad === true ? { bad: true as const } : {};
-  return { token, ...(token % 2 === 0 ? { a: token } : { b: token }), ...bad };
+  return { token, ...(token % 2 === 0 ? { a: token } : { b: token }), ...bad, ...markOf(version) };
 }
 
 export function commandArgs({ token }: PlannedWrite): CommandArgs {

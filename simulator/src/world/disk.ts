@@ -1,5 +1,13 @@
-import { memoryDatabase, memoryStorage, type MemoryDatabase } from 'nexus-store/memory';
-import type { CountersOnDisk, EntryOnDisk, GateOnDisk, LeaseOnDisk, RowOnDisk } from './records.ts';
+import type { Runtime } from 'nexus-store';
+import { backingOf, type Backing, type Handle } from './backing.ts';
+import {
+  seqOfPosition,
+  type CountersOnDisk,
+  type EntryOnDisk,
+  type GateOnDisk,
+  type LeaseOnDisk,
+  type RowOnDisk,
+} from './records.ts';
 
 /** A change of a record, as the storage port puts it. */
 export type Change =
@@ -29,6 +37,7 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   entries: ['position'],
   dependencies: ['prerequisite', 'dependent'],
   leases: ['fence'],
+  departures: ['seq'],
   journal: ['id'],
 };
 
@@ -42,10 +51,24 @@ const UNDOABLE_COMMITS = 8;
 export class Disk {
   readonly #tables = new Map<string, Map<string, unknown>>();
   readonly #undo: Undo[] = [];
-  database: MemoryDatabase = memoryDatabase();
   /** Every write fails for want of space. */
   isFull = false;
   commits = 0;
+  readonly #backing: Backing;
+  readonly #runtime: Runtime;
+
+  constructor(kind: 'memory' | 'sqlite', runtime: Runtime) {
+    this.#backing = backingOf(kind);
+    this.#runtime = runtime;
+  }
+
+  handle(runtime: Runtime): Handle {
+    return this.#backing.handle(runtime);
+  }
+
+  dispose(): void {
+    this.#backing.dispose();
+  }
 
   get entries(): ReadonlyMap<string, EntryOnDisk> {
     return this.#table('entries') as ReadonlyMap<string, EntryOnDisk>;
@@ -57,6 +80,11 @@ export class Disk {
 
   get leases(): ReadonlyMap<string, LeaseOnDisk> {
     return this.#table('leases') as ReadonlyMap<string, LeaseOnDisk>;
+  }
+
+  /** Marks of entries that left without being applied, by seq. */
+  get departures(): ReadonlyMap<string, unknown> {
+    return this.#table('departures');
   }
 
   get counters(): Readonly<Record<string, CountersOnDisk>> {
@@ -101,6 +129,7 @@ export class Disk {
       if ('put' in change) table.set(key, change.put);
       else table.delete(key);
     }
+    this.#fillIn(changes);
     const undo = [...first.values()];
     this.commits += 1;
     this.#undo.push(undo);
@@ -122,22 +151,41 @@ export class Disk {
     };
   }
 
-  /** Takes the last commits back, as a loss of power does where commits are not flushed. */
-  async lose(count: number): Promise<void> {
+  /** An empty payload stands for the value that the entry's row has at this moment; it must stay so. */
+  #fillIn(changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.table !== 'entries' || !('put' in change)) continue;
+      const entry = this.entries.get(keyOf(change));
+      if (entry?.payload !== '') continue;
+      const row = [entry.partition, entry.collection, entry.entity].join('|');
+      const payload = this.rows.get(row)?.value ?? null;
+      this.#table('entries').set(keyOf(change), { ...entry, payload });
+    }
+  }
+
+  /**
+   * Takes the last commits back, as a loss of power does where commits are not flushed.
+   *
+   * @returns the seqs of the entries that these commits touched: made, changed, claimed or took away
+   */
+  async lose(count: number): Promise<ReadonlySet<number>> {
+    const touched = new Set<number>();
     for (let lost = 0; lost < count; lost += 1) {
       for (const { table, key, before } of this.#undo.pop()?.toReversed() ?? []) {
+        for (const seq of seqsIn(table, [before, this.#table(table).get(key)])) touched.add(seq);
         if (before === undefined) this.#table(table).delete(key);
         else this.#table(table).set(key, before);
       }
     }
     await this.#rebuild();
+    return touched;
   }
 
   async #rebuild(): Promise<void> {
     const schema = this.schema;
-    this.database = memoryDatabase();
+    this.#backing.replace();
     if (schema === undefined) return;
-    const handle = memoryStorage({ database: this.database });
+    const handle = this.handle(this.#runtime);
     await handle.open(schema);
     await handle.transact('write', async (tx) => {
       const changes: Change[] = [];
@@ -152,7 +200,16 @@ export class Disk {
   }
 
   /** What the product opened the database with. */
-  schema: Parameters<ReturnType<typeof memoryStorage>['open']>[0] | undefined;
+  schema: Parameters<Handle['open']>[0] | undefined;
+}
+
+function seqsIn(table: string, records: readonly unknown[]): readonly number[] {
+  return records.flatMap((record) => {
+    if (record === undefined) return [];
+    if (table === 'entries') return [(record as EntryOnDisk).seq];
+    if (table !== 'leases') return [];
+    return (JSON.parse((record as LeaseOnDisk).positions) as number[]).map(seqOfPosition);
+  });
 }
 
 function keyOf(change: Change): string {

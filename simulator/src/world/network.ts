@@ -3,13 +3,14 @@ import type { WireOperation, WirePushRequest } from 'nexus-store/http';
 import type { SeededRandom, VirtualRuntime } from 'nexus-store/testing';
 import type { WeatherKind } from '../plan/operations.ts';
 import { simulatedResponse } from './response.ts';
+import { EVENTS, Streams } from './streams.ts';
 import { problemAnswer, type Answer, type ModelServer } from './server.ts';
 
 /** One request from one context, as it travels. */
 export interface Flight {
   readonly number: number;
   readonly context: NetworkClient;
-  readonly kind: 'push' | 'pull';
+  readonly kind: 'push' | 'pull' | 'events';
   readonly url: URL;
   readonly token: string;
   readonly operations: readonly WireOperation[];
@@ -65,6 +66,7 @@ export class Network {
   readonly #weather: Weather[] = [];
   /** Requests on their way, oldest first. */
   readonly #travelling = new Map<Flight, () => void>();
+  readonly #streams: Streams;
   #number = 0;
   /** The oldest credentials that are still accepted. */
   #generation = 1;
@@ -79,16 +81,24 @@ export class Network {
     this.#server = server;
     this.#random = random;
     this.#witness = witness;
+    this.#streams = new Streams(random);
   }
 
   addWeather(kind: WeatherKind, ms: number, strength: number): void {
     this.#weather.push({ kind, strength, until: this.#runtime.clock.elapsed() + ms });
+    if (kind === 'offline') this.#streams.loseAll(0.7);
   }
 
   /** From now on nothing goes wrong. */
   heal(): void {
     this.#weather.length = 0;
     this.#isHealed = true;
+  }
+
+  /** Something of a user changed on the server: who listens hears of it, unless it is lost. */
+  hint(principal: string, collection: string): void {
+    const isLost = !this.#isHealed && (this.#strikes('offline') || this.#random.chance(0.1));
+    if (!isLost) this.#streams.send(principal, collection, 5 + this.#random.integer(120));
   }
 
   #isHealed = false;
@@ -115,7 +125,7 @@ export class Network {
       const flight: Flight = {
         number: this.#number,
         context,
-        kind: init.method === 'POST' ? 'push' : 'pull',
+        kind: init.method === 'POST' ? 'push' : url.endsWith('/events') ? 'events' : 'pull',
         url: new URL(url),
         token: headers['authorization']?.replace('Bearer ', '') ?? '',
         operations:
@@ -178,7 +188,12 @@ export class Network {
             // The head of an answer came, whatever became of its body.
             this.#witness.onAnswer(flight, answer);
             this.#witness.trace(`#${flight.number} <- ${answer.status}${isCut ? ' cut' : ''}`);
-            resolve(simulatedResponse(answer, isCut, this.#random));
+            const isStream = flight.kind === 'events' && answer.status === 200 && !isCut;
+            resolve(
+              isStream && answer.headers['content-type'] === EVENTS
+                ? this.#streams.open(flight, signal)
+                : simulatedResponse(answer, isCut, this.#random),
+            );
           }),
         );
       };
@@ -232,6 +247,8 @@ export class Network {
       return problemAnswer(401, ProblemType.unauthorised, { 'www-authenticate': 'Bearer' });
     }
     if (flight.kind === 'push') return this.#server.push(principal, flight.operations);
+    if (flight.kind === 'events')
+      return { status: 200, headers: { 'content-type': EVENTS }, body: ': connected\n\n' };
     const query = flight.url.searchParams;
     return this.#server.pull(
       principal,
@@ -267,6 +284,8 @@ export class Network {
     const random = this.#random;
     const isNoticed = random.chance(0.6);
     if (this.#strikes('offline')) return { end: 'unreachable' };
+    // Nobody waits for the answer of a stream, so that a lost one is easily missed.
+    if (flight.kind === 'events' && random.chance(0.06)) return { end: 'lost', isNoticed: false };
     if (this.#strikes('lossy') || random.chance(0.02)) {
       return random.pick([
         { end: 'lost', isNoticed },

@@ -100,6 +100,10 @@ export function rankOfPosition(position: number): number {
   return Math.floor(position / 2 ** 40) % 4;
 }
 
+export function seqOfPosition(position: number): number {
+  return position % 2 ** 40;
+}
+
 export function laneOf(entry: EntryOnDisk): string {
   return laneName(entry.partition, entry.collection, entry.entity);
 }

@@ -1,7 +1,7 @@
-import { StorageError, type Storage } from 'nexus-store';
-import { memoryStorage, type MemoryStorage } from 'nexus-store/memory';
+import { StorageError, type Runtime, type Storage } from 'nexus-store';
 import type { SeededRandom } from 'nexus-store/testing';
 import type { StorageFault } from '../plan/operations.ts';
+import type { Handle } from './backing.ts';
 import type { Change, Commit, Disk } from './disk.ts';
 
 type Schema = Parameters<Storage['open']>[0];
@@ -10,6 +10,8 @@ type StepKind = 'open' | 'begin' | 'get' | 'scan' | 'write' | 'commit' | 'commit
 
 /** What the storage needs of the context it belongs to. */
 export interface StorageHost {
+  /** The clocks of its process. */
+  readonly runtime: Runtime;
   readonly random: SeededRandom;
   readonly delayChance: number;
   after(ms: number, callback: () => void): void;
@@ -27,7 +29,7 @@ interface Armed {
 /** A handle on the disk that may be slow, fail at any step, and die with its context. */
 export class SimStorage implements Storage {
   readonly capabilities: Storage['capabilities'];
-  readonly #handle: MemoryStorage;
+  readonly #handle: Handle;
   readonly #disk: Disk;
   readonly #host: StorageHost;
   readonly #armed: Armed[] = [];
@@ -38,7 +40,7 @@ export class SimStorage implements Storage {
   constructor(disk: Disk, host: StorageHost) {
     this.#disk = disk;
     this.#host = host;
-    this.#handle = memoryStorage({ database: disk.database });
+    this.#handle = disk.handle(host.runtime);
     this.capabilities = this.#handle.capabilities;
   }
 

@@ -6,7 +6,9 @@ import { NaiveQueue } from '../checkers/naive-queue.ts';
 import { checkRecords, name } from '../checkers/records-agree.ts';
 import type { Scene, Violation } from '../checkers/scene.ts';
 import { TrafficRules } from '../checkers/traffic.ts';
-import type { Plan } from '../plan/operations.ts';
+import { checkLostUpdates } from '../checkers/lost-updates.ts';
+import { Waits } from '../checkers/waits.ts';
+import type { Plan, WorldSettings } from '../plan/operations.ts';
 import type { Trace } from '../trace.ts';
 import {
   AppContext,
@@ -14,23 +16,33 @@ import {
   type ContextWitness,
   type SyncEvent,
 } from './app-context.ts';
+import { FOLDER_PREFIX } from './backing.ts';
 import { Disk, type Commit } from './disk.ts';
 import type { LeaseOnDisk } from './records.ts';
 import { Network, type Flight, type NetworkWitness } from './network.ts';
 import { ModelServer, type Answer, type Applied, type ServerWitness } from './server.ts';
 
+const FOLDER = new RegExp(`${FOLDER_PREFIX}\\w+`, 'g');
+
+/** The patience of the SQLite driver, and some time for what waits behind it. */
+const LOCK_PATIENCE_MS = 30_000;
+
 /** Everything that a plan runs in, and everyone who watches it. */
 export class World implements ServerWitness, NetworkWitness, ContextWitness, Scene {
   readonly plan: Plan;
+  readonly settings: WorldSettings;
   readonly runtime: VirtualRuntime;
-  readonly disk = new Disk();
+  readonly disk: Disk;
   readonly server: ModelServer;
   readonly network: Network;
   readonly history = new History();
   readonly traffic: TrafficRules;
+  readonly waits = new Waits();
   readonly contexts: (AppContext | undefined)[] = [undefined, undefined];
   violation: Violation | undefined;
   step = 0;
+  /** The version of the app that contexts start with. */
+  appVersion = 1;
   /** The wall clock jumped: waits counted by it end early or late. */
   wasClockMoved = false;
   /** When the last frozen context goes on, on the monotonic clock. */
@@ -47,9 +59,11 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
   /** @param ignored rules that are known to be broken */
   constructor(plan: Plan, trace: Trace, ignored: readonly string[]) {
     this.plan = plan;
+    this.settings = plan.settings;
     this.#trace = trace;
     this.#ignored = ignored;
     this.runtime = createVirtualRuntime(plan.seed, { driftPpm: plan.settings.driftPpm });
+    this.disk = new Disk(plan.settings.storage ?? 'memory', this.runtime);
     this.server = new ModelServer(this, () => this.runtime.clock.elapsed());
     this.traffic = new TrafficRules(this);
     const random = createSeededRandom(plan.seed, 'network');
@@ -63,7 +77,14 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
       settings: plan.settings,
       witness: this,
       isAnyoneFrozen: () => this.runtime.clock.elapsed() <= this.frozenUntil,
+      appVersion: () => this.appVersion,
     };
+  }
+
+  /** A frozen context may hold the lock of the file for longer than others have patience. */
+  get mayBeHeldUp(): boolean {
+    const isShared = this.plan.settings.storage === 'sqlite';
+    return isShared && this.runtime.clock.elapsed() < this.frozenUntil + LOCK_PATIENCE_MS;
   }
 
   get queue(): NaiveQueue {
@@ -78,7 +99,9 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
   };
 
   trace(line: string): void {
-    this.#trace.add(`${String(this.runtime.clock.elapsed()).padStart(9)} ${line}`);
+    // Where the file lies is another place each time, and stands in errors.
+    const told = line.includes(FOLDER_PREFIX) ? line.replace(FOLDER, FOLDER_PREFIX) : line;
+    this.#trace.add(`${String(this.runtime.clock.elapsed()).padStart(9)} ${told}`);
   }
 
   get alive(): readonly AppContext[] {
@@ -90,17 +113,17 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
   open(slot: number): AppContext {
     const context = new AppContext(slot, this.#contextNumber++, this.#parts);
     this.contexts[slot] = context;
+    if (this.mayBeHeldUp) context.faultAt = context.bornAt;
     this.trace(`${context.name} opens`);
     return context;
   }
 
   /** Takes the last commits back. Nobody may be alive. */
   async losePower(lost: number): Promise<void> {
-    await this.disk.lose(this.plan.settings.isRelaxed ? lost : 0);
-    const next = Math.max(0, ...[...this.disk.entries.values()].map(({ seq }) => seq)) + 1;
-    if (this.plan.settings.isRelaxed && lost > 0) {
-      this.history.forgetFrom(next);
-      this.traffic.forgetFrom(next);
+    const touched = await this.disk.lose(this.plan.settings.isRelaxed ? lost : 0);
+    if (touched.size > 0) {
+      const inTheAir = this.traffic.forget(touched, this.history);
+      this.history.forget(touched, [...this.disk.entries.values()], inTheAir);
     }
     for (const entry of this.disk.entries.values()) this.history.record(entry, this.disk.commits);
     this.#queue = new NaiveQueue(this.disk, this.history);
@@ -121,11 +144,12 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
     const leasedBefore = leasedPositions(leasesBefore(this.disk, commit));
     this.#traceCommit(context, commit);
     checkDepartures(this, commit, {
-      context: context.name,
       mayRemove: this.#wants('remove'),
       mayVanish: this.#wants('vanish'),
       mayErase: this.#wants('erase'),
     });
+    checkLostUpdates(this, commit);
+    this.waits.onCommit(commit, this.runtime.clock.now());
     this.#queue = new NaiveQueue(this.disk, this.history);
     checkRecords(this, this.#queue, commit);
     checkClaims(this, before, this.#queue, leasedBefore, commit);
@@ -197,6 +221,7 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
       `server applies ${operation.id} ${operation.idempotencyKey.slice(-6)} -> ${version}`,
     );
     this.traffic.onApplied(applied);
+    this.network.hint(applied.principal, operation.collection);
   }
 
   onRefused(

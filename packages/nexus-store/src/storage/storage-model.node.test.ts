@@ -1,3 +1,4 @@
+import 'fake-indexeddb/auto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import type {
   StorageSchema,
   StoredRecord,
 } from '../core/ports/storage.ts';
+import { indexedDbStorage } from './indexeddb/index.ts';
 import { memoryStorage } from './memory/index.ts';
 import { sqliteStorage } from './sqlite/index.ts';
 
@@ -67,7 +69,7 @@ const get: fc.Arbitrary<Step> = table.chain((name) =>
   fc
     .array(
       record[name].map((each) => keyOf(name, each)),
-      { maxLength: 4 },
+      { maxLength: 12 },
     )
     .map((keys) => ({ kind: 'get', table: name, keys })),
 );
@@ -99,21 +101,28 @@ const folder = mkdtempSync(join(tmpdir(), 'nexus-model-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 let files = 0;
 
-describe.each<[string, () => Storage, number]>([
-  ['memory', () => memoryStorage(), 400],
+type TextOrder = (left: string, right: string) => number;
+const byCodePoints: TextOrder = (left, right) =>
+  Buffer.compare(Buffer.from(left), Buffer.from(right));
+const byUnits: TextOrder = (left, right) => (left < right ? -1 : 1);
+
+describe.each<[string, () => Storage, number, TextOrder]>([
+  ['memory', () => memoryStorage(), 400, byCodePoints],
   [
     'sqlite',
     () => sqliteStorage({ path: join(folder, `${(files += 1)}.db`), durability: 'relaxed' }),
     150,
+    byCodePoints,
   ],
-])('storage in %s', (_, create, numRuns) => {
+  ['IndexedDB', () => indexedDbStorage({ name: `model-${(files += 1)}` }), 200, byUnits],
+])('storage in %s', (_, create, numRuns, textOrder) => {
   test('does what a sorted array does, whatever is asked of it', async () => {
     const property = fc.asyncProperty(
       fc.array(transaction, { minLength: 1, maxLength: 12 }),
       async (transactions) => {
         const storage = create();
         await storage.open(SCHEMA);
-        let model = new Model();
+        let model = new Model(textOrder);
         for (const { steps, fails } of transactions) {
           const next = model.copy();
           const found = await perform(storage, steps, fails);
@@ -152,14 +161,19 @@ async function perform(
 
 /** The port's meaning, as plainly as it can be said. */
 class Model {
+  readonly #textOrder: TextOrder;
   readonly #records: Map<string, { table: Table; record: StoredRecord }>;
 
-  constructor(records: Iterable<[string, { table: Table; record: StoredRecord }]> = []) {
+  constructor(
+    textOrder: TextOrder,
+    records: Iterable<[string, { table: Table; record: StoredRecord }]> = [],
+  ) {
+    this.#textOrder = textOrder;
     this.#records = new Map(records);
   }
 
   copy(): Model {
-    return new Model(this.#records);
+    return new Model(this.#textOrder, this.#records);
   }
 
   perform(step: Step): unknown {
@@ -182,29 +196,28 @@ class Model {
       .filter((each) => each.table === name)
       .map((each) => each.record)
       .filter((each) => columns.every((column) => each[column] !== null))
-      .filter((each) => isWithin(partsOf(each, columns), range))
-      .sort((left, right) => compare(partsOf(left, order), partsOf(right, order)));
+      .filter((each) => isWithin(partsOf(each, columns), range, this.#textOrder))
+      .sort((left, right) => compare(partsOf(left, order), partsOf(right, order), this.#textOrder));
     return (range.reverse ? kept.reverse() : kept).slice(0, range.limit);
   }
 }
 
-function isWithin(key: Key, { prefix = [], from, to, fromOpen, toOpen }: ScanRange): boolean {
+function isWithin(key: Key, range: ScanRange, textOrder: TextOrder): boolean {
+  const { prefix = [], from, to, fromOpen, toOpen } = range;
   const rest = key.slice(prefix.length);
-  if (compare(key.slice(0, prefix.length), prefix) !== 0) return false;
-  if (from !== undefined && compare(rest.slice(0, from.length), from) < (fromOpen ? 1 : 0)) {
-    return false;
-  }
-  return to === undefined || compare(rest.slice(0, to.length), to) <= (toOpen ? -1 : 0);
+  const order = (parts: Key, bound: Key): number =>
+    compare(parts.slice(0, bound.length), bound, textOrder);
+  if (order(key, prefix) !== 0) return false;
+  if (from !== undefined && order(rest, from) < (fromOpen ? 1 : 0)) return false;
+  return to === undefined || order(rest, to) <= (toOpen ? -1 : 0);
 }
 
-function compare(left: Key, right: Key): number {
+function compare(left: Key, right: Key, textOrder: TextOrder): number {
   for (const [i, a] of left.entries()) {
     const b = right[i] as KeyPart;
     if (a === b) continue;
     if (typeof a === 'number' && typeof b === 'number') return a < b ? -1 : 1;
-    if (typeof a === 'string' && typeof b === 'string') {
-      return Buffer.compare(Buffer.from(a), Buffer.from(b));
-    }
+    if (typeof a === 'string' && typeof b === 'string') return textOrder(a, b);
     return typeof a === 'number' ? -1 : 1;
   }
   return 0;

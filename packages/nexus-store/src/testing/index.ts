@@ -16,6 +16,7 @@ export type { AppliedMutation, MemoryCommand } from './memory-server.ts';
 export { REMOTE_SUITE_PRINCIPALS, testRemote } from './remote-suite.ts';
 export type { RemoteHarness, RemoteHold } from './remote-suite.ts';
 export type { Expectation, TestFunctions } from './test-functions.ts';
+export { PlainAbortController } from './plain-abort-controller.ts';
 export { testQueue } from './queue-suite.ts';
 export type { QueueHarness } from './queue-suite.ts';
 export { testStorage } from './storage-suite.ts';

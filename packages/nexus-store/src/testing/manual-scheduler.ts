@@ -1,3 +1,4 @@
+import { abortWith } from '../core/background/abort-with.ts';
 import type {
   PendingRequest,
   PlatformScheduler,
@@ -110,7 +111,7 @@ export class ManualScheduler implements PlatformScheduler {
     };
     if (this.#handler === undefined) this.#held.push(wakeUp);
     else this.#handler(wakeUp);
-    return { results, expire: (reason) => controller.abort(reason) };
+    return { results, expire: (reason) => abortWith(controller, reason) };
   }
 }
 

@@ -91,7 +91,7 @@ export class SchedulerBench {
   }
 
   async pendingIds(): Promise<readonly string[]> {
-    return (await this.scheduler.pending()).map((request) => request.id).toSorted();
+    return (await this.scheduler.pending()).map((request) => request.id).sort();
   }
 
   /** The shortest interval that the host keeps. */

@@ -151,7 +151,7 @@ function testSharing(law: Law): void {
 
     await bench.wait();
 
-    const ids = bench.wakeUps.map((wakeUp) => wakeUp.id).toSorted();
+    const ids = bench.wakeUps.map((wakeUp) => wakeUp.id).sort();
     if (bench.capabilities.idsShareOneWorker) bench.expect(ids.length).toBe(1);
     else bench.expect(ids).toEqual(['first', 'second']);
   });

@@ -8,7 +8,7 @@ import { regroup } from './groups.ts';
 import { leaveLane } from './lanes.ts';
 import { findEntry, laneEntries, membersOf, rowOf, unitOf } from './lookup.ts';
 import { place } from './place.ts';
-import { detailOf, withDetail, type EntryRecord } from './records.ts';
+import { detailOf, withDetail, type EntryRecord, type LaneLeft } from './records.ts';
 import { setState } from './removal.ts';
 import { influenced, recount } from './urgency.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
@@ -60,6 +60,7 @@ async function buryOne(
     lane.filter((later) => later.seq >= seq),
     failure,
     rulesOf,
+    seq,
   );
   // The app sees what the server has and what still waits: no pull would ever put this right.
   await settleRowOf(uow, dead, rulesOf(dead.collection));
@@ -77,12 +78,17 @@ function markDead(uow: UnitOfWork, entry: EntryRecord, failure: SyncFailure): En
   return setState(uow, withDetail(marked, { failure, conflict: undefined }), 'dead');
 }
 
-/** Makes entries of one lane dead letters that nothing waits for, and buries what belongs to them. */
+/**
+ * Makes entries of one lane dead letters that nothing waits for, and buries what belongs to them.
+ *
+ * @param cause the seq of the entry whose burial takes them along, if there is one
+ */
 export async function detachAll(
   uow: UnitOfWork,
   entries: readonly EntryRecord[],
   failure: SyncFailure,
   rulesOf: RulesOf,
+  cause?: number,
 ): Promise<void> {
   const groups = new Map<string, readonly number[]>();
   for (const { partition, seq } of entries) {
@@ -90,7 +96,7 @@ export async function detachAll(
     if (entry === undefined) continue;
     const { group } = detailOf(entry);
     if (group !== undefined && !groups.has(group)) groups.set(group, await membersOf(uow, entry));
-    await detach(uow, entry, failure);
+    await detach(uow, entry, failure, cause);
   }
   const partition = entries[0]?.partition ?? 0;
   for (const [group, members] of groups) {
@@ -100,19 +106,26 @@ export async function detachAll(
 }
 
 /** Takes a dead letter out of lane, transaction and dependencies. It stays readable. */
-async function detach(uow: UnitOfWork, entry: EntryRecord, failure: SyncFailure): Promise<void> {
+async function detach(
+  uow: UnitOfWork,
+  entry: EntryRecord,
+  failure: SyncFailure,
+  cause: number | undefined,
+): Promise<void> {
   const waitedFor = await influenced(uow, [entry]);
+  const left = await leftBy(uow, entry, cause);
   const { after } = detailOf(entry);
   await releaseDependents(uow, entry);
   forgetDependencies(uow, entry);
   await leaveLane(uow, entry);
   // What moved up in the lane may have moved the transaction, and this entry with it.
-  const left = (await findEntry(uow, entry.partition, entry.seq)) ?? entry;
-  const dead = left.state === 'dead' ? left : markDead(uow, left, failure);
+  const found = (await findEntry(uow, entry.partition, entry.seq)) ?? entry;
+  const dead = found.state === 'dead' ? found : markDead(uow, found, failure);
   const alone = withDetail(
     { ...dead, behind: null },
     {
       isDetached: true,
+      left,
       hasDependents: undefined,
       after: undefined,
       followed: after,
@@ -128,4 +141,17 @@ async function detach(uow: UnitOfWork, entry: EntryRecord, failure: SyncFailure)
   uow.putEntry(alone);
   await place(uow, alone);
   await recount(uow, entry.partition, waitedFor);
+}
+
+/** What puts an entry back in its lane; undefined where too much would be guessed. */
+async function leftBy(
+  uow: UnitOfWork,
+  entry: EntryRecord,
+  cause: number | undefined,
+): Promise<LaneLeft | undefined> {
+  const { group, pinned, isEchoed, hasDependents } = detailOf(entry);
+  const hasTies = group !== undefined || hasDependents === true;
+  if (cause === undefined || hasTies || pinned !== undefined || isEchoed === true) return undefined;
+  const row = await rowOf(uow, entry);
+  return { cause, version: row?.version ?? null, expiresAt: entry.expiresAt };
 }

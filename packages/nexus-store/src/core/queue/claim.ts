@@ -4,7 +4,7 @@ import { unitOf } from './lookup.ts';
 import { place, placeAll } from './place.ts';
 import { rankOfPosition, readyRange } from './position.ts';
 import { isLeaseOver, LONGEST_WAIT_MS } from './leases.ts';
-import type { EntryRecord } from './records.ts';
+import { entryBytes, rowKey, type EntryRecord, type RowRecord } from './records.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 export {
@@ -25,11 +25,15 @@ export interface ClaimRequest {
   readonly leaseMs: number;
   /** At most this many entries; a transaction is never cut, so it may be more. */
   readonly limit: number;
+  /** At most this much by `entryBytes`, but always one entry or transaction. Default: no limit. */
+  readonly maxBytes?: number;
   readonly now: number;
   /** Nothing less urgent than this is claimed. Default: everything. */
   readonly worst?: PriorityRank;
   /** Claims of this runner whose requests are under way: whatever the clock says, it knows of them. */
   readonly held?: ReadonlySet<number>;
+  /** Of a runner that is known to be gone nobody waits for its leases. Default: none is. */
+  readonly isGone?: (owner: string) => boolean;
   /** Leave out `low` entries once an urgent one (`critical`, `high`) is in the claim. Default: no. */
   readonly deferLow?: boolean;
   /** Heads that waited this long compete one class higher (never as critical). Default: off. */
@@ -43,6 +47,8 @@ export interface Claim {
   readonly owner: string;
   readonly until: number;
   readonly entries: readonly EntryRecord[];
+  /** The rows of the entries as they were then, by seq: what the entries are made on. */
+  readonly rows: ReadonlyMap<number, RowRecord>;
 }
 
 /** How many due entries one claim promotes, oldest first: bounds its work. */
@@ -65,7 +71,21 @@ export async function claimEntries(
   const { partition, owner, leaseMs } = request;
   const positions = JSON.stringify(entries.map((entry) => entry.position));
   await uow.putLease({ fence, partition, owner, until, leaseMs, positions });
-  return { fence, partition, owner, until, entries };
+  return { fence, partition, owner, until, entries, rows: await rowsOf(uow, entries) };
+}
+
+async function rowsOf(
+  uow: UnitOfWork,
+  entries: readonly EntryRecord[],
+): Promise<ReadonlyMap<number, RowRecord>> {
+  const rows = new Map<number, RowRecord>();
+  const owned = entries.filter(({ operation }) => operation !== 'item');
+  await uow.preloadRows(owned.map(rowKey));
+  for (const { seq, partition, collection, entity } of owned) {
+    const row = uow.rowAtHand(partition, collection, entity);
+    if (row !== false && row !== undefined) rows.set(seq, row);
+  }
+  return rows;
 }
 
 /**
@@ -74,8 +94,9 @@ export async function claimEntries(
  */
 async function takeOverExpired(uow: UnitOfWork, request: ClaimRequest): Promise<void> {
   for (const lease of (await uow.leases()).values()) {
-    if (lease.partition !== request.partition || !isLeaseOver(lease, request.now)) continue;
-    if (request.held?.has(lease.fence) === true) continue;
+    if (lease.partition !== request.partition) continue;
+    const isFree = isLeaseOver(lease, request.now) || request.isGone?.(lease.owner) === true;
+    if (!isFree || request.held?.has(lease.fence) === true) continue;
     const positions = JSON.parse(lease.positions) as number[];
     await uow.deleteLease(lease.fence);
     const entries = (await uow.entriesAt(positions)).filter((entry) => entry !== undefined);
@@ -114,7 +135,9 @@ async function chooseEntries(uow: UnitOfWork, request: ClaimRequest): Promise<En
   const leased = await uow.leasedPositions();
   const candidates = await candidatesFor(uow, request, request.limit + leased.size);
   const isUrgent = request.deferLow === true && (candidates[0]?.rank ?? LOWEST_RANK) <= 1;
+  const { maxBytes = Infinity } = request;
   const chosen: EntryRecord[] = [];
+  let bytes = 0;
   for (const { rank, entry } of candidates) {
     if (chosen.length >= request.limit || (isUrgent && rank === LOWEST_RANK)) break;
     if (leased.has(entry.position)) continue;
@@ -122,6 +145,8 @@ async function chooseEntries(uow: UnitOfWork, request: ClaimRequest): Promise<En
     // A transaction is never cut, and nothing less urgent goes in its place: it waits for a claim of
     // its own.
     if (chosen.length > 0 && chosen.length + unit.length > request.limit) break;
+    for (const { payload } of unit) bytes += entryBytes(payload);
+    if (chosen.length > 0 && bytes > maxBytes) break;
     for (const member of unit) chosen.push(member);
   }
   return chosen;
@@ -149,5 +174,5 @@ async function candidatesFor(
   }
   return ranked
     .filter(({ rank }) => rank <= worst)
-    .toSorted((a, b) => a.rank - b.rank || a.entry.seq - b.entry.seq);
+    .sort((a, b) => a.rank - b.rank || a.entry.seq - b.entry.seq);
 }

@@ -1,6 +1,7 @@
 import { StoreError } from '../model/errors.ts';
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
 import type { CollectionRules } from './collection-rules.ts';
+import { noteDeparture } from './departures.ts';
 import { nameOf } from './entry-view.ts';
 import { applyChange, mergePatch, settleRowOf, valueBefore } from './fold.ts';
 import { checkEntrySize, checkRoom, type QueueLimits } from './limits.ts';
@@ -96,6 +97,7 @@ async function vanish(
   await removeEntries(uow, [tail]);
   await settleRowOf(uow, tail, rules);
   uow.notify({ type: 'entry-vanished', ...nameOf(tail) });
+  await noteDeparture(uow, tail.seq, { outcome: 'vanished' });
   return { seq: null, effect: 'vanished' };
 }
 

@@ -8,6 +8,8 @@ export interface CollectionRules {
   readonly applyCommand?: ((value: unknown, command: string, args: unknown) => unknown) | undefined;
   /** What becomes of a lane whose head was rejected. */
   readonly onRejected: OnRejected;
+  /** A pull brings what the server has, so that nothing need be guessed. Absent: nothing is known of it. */
+  readonly isPulled?: boolean | undefined;
 }
 
 /**

@@ -68,7 +68,7 @@ export async function completeEntry(
   const row = await rowOf(uow, entry);
   if (row === undefined || detailOf(entry).isDetached === true) return;
   const rules = rulesOf(entry.collection);
-  const isPulled = isPullNewer(entry, row);
+  const isPulled = isPullNewer(entry, row, rules);
   const fetchedAt = answer.at ?? row.fetchedAt;
   // The base of what waits behind moves forward: it was made on top of what the server has now.
   uow.putRow(
@@ -100,10 +100,12 @@ function applied(
 /**
  * True if a pull brought the row after this entry's effect: the echo of the entry itself, or, since the
  * server accepted it on its own base, a change made on top of it. A pull does not bring it again, so
- * the answer, which is older, must not hide it.
+ * the answer, which is older, must not hide it. The same goes for an entry that came back with an unknown
+ * fate: it may have taken effect before what the row shows, and if it did only now, a pull brings it.
  */
-function isPullNewer(entry: EntryRecord, row: RowRecord): boolean {
-  const { isEchoed, pinned } = detailOf(entry);
+function isPullNewer(entry: EntryRecord, row: RowRecord, rules: CollectionRules): boolean {
+  const { isEchoed, isRevived, pinned } = detailOf(entry);
+  if (isRevived === true && rules.isPulled === true) return true;
   return isEchoed === true || (pinned !== undefined && row.version !== null);
 }
 

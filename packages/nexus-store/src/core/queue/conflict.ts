@@ -1,4 +1,5 @@
 import type { CollectionRules } from './collection-rules.ts';
+import { noteDeparture } from './departures.ts';
 import { nameOf } from './entry-view.ts';
 import { applyMutation, settleRow, settleRowOf } from './fold.ts';
 import { findEntry, rowOf } from './lookup.ts';
@@ -37,6 +38,7 @@ export async function rebaseEntry(
   uow.putRow({ ...row, shadow: remote.value, version: remote.version });
   if (decision.use === 'remote') {
     await removeEntries(uow, [entry]);
+    await noteDeparture(uow, entry.seq, { outcome: 'superseded' });
   } else {
     const next = rebased(entry, row, decision, rules);
     recountBytes(uow, entry, next.payload);
@@ -59,6 +61,7 @@ function rebased(
     {
       pinned: undefined,
       isEchoed: undefined,
+      isRevived: undefined,
       conflict: undefined,
       rounds: (detail.rounds ?? 0) + 1,
     },

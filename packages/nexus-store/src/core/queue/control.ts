@@ -2,6 +2,7 @@ import type { PriorityRank } from '../model/priority.ts';
 import { detachAll } from './bury.ts';
 import type { RulesOf } from './collection-rules.ts';
 import { rebaseEntry, type ConflictDecision } from './conflict.ts';
+import { noteDeparture } from './departures.ts';
 import { nameOf } from './entry-view.ts';
 import { settleRowOf } from './fold.ts';
 import { regroup } from './groups.ts';
@@ -10,7 +11,7 @@ import { dependentsOf, findEntry, laneEntries, membersOf, rowOf, unitOf } from '
 import { placeSeq } from './place.ts';
 import { isReady } from './position.ts';
 import { reattach } from './reattach.ts';
-import { detailOf, withDetail, type EntryRecord } from './records.ts';
+import { detailOf, keyAgain, withDetail, type EntryRecord } from './records.ts';
 import { removeEntries, reprioritiseEntry, setState } from './removal.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
@@ -41,7 +42,10 @@ export async function cancelEntry(
     if (await isNeeded(uow, member, unit)) return 'has-dependents';
   }
   await revertEntries(uow, unit, rulesOf);
-  for (const member of unit) uow.notify({ type: 'entry-cancelled', ...nameOf(member) });
+  for (const member of unit) {
+    uow.notify({ type: 'entry-cancelled', ...nameOf(member) });
+    await noteDeparture(uow, member.seq, { outcome: 'cancelled' });
+  }
   return 'cancelled';
 }
 
@@ -117,16 +121,13 @@ async function resultOf(
 /** Stores an entry as if it had never failed. */
 function renew(uow: UnitOfWork, entry: EntryRecord, newKey: () => string): void {
   const isDead = entry.state === 'dead';
-  // The server may have kept its refusal under the old key. One whose fate is unknown keeps it.
-  const isRefused = isDead && entry.ambiguous !== 1;
   setState(
     uow,
     {
       ...entry,
       notBefore: null,
       attempts: 0,
-      idempotencyKey: isRefused ? newKey() : entry.idempotencyKey,
-      ambiguous: isRefused ? 0 : entry.ambiguous,
+      idempotencyKey: isDead ? keyAgain(entry, newKey) : entry.idempotencyKey,
       expiresAt: isDead ? null : entry.expiresAt,
     },
     null,
@@ -145,7 +146,10 @@ export async function discardEntry(
   const unit = await unitOf(uow, entry);
   for (const member of unit) await orphan(uow, member, unit, rulesOf);
   await revertEntries(uow, unit, rulesOf);
-  for (const member of unit) uow.notify({ type: 'entry-discarded', ...nameOf(member) });
+  for (const member of unit) {
+    uow.notify({ type: 'entry-discarded', ...nameOf(member) });
+    await noteDeparture(uow, member.seq, { outcome: 'cancelled' });
+  }
   return true;
 }
 

@@ -10,7 +10,7 @@ export function entryIdOf(seq: number): EntryId {
 
 /** The seq of an entry id; null for anything that is not one. */
 export function seqOfEntryId(id: EntryId): number | null {
-  if (!/^e[1-9]\d{0,12}$/.test(id)) return null;
+  if (typeof id !== 'string' || !/^e[1-9]\d{0,12}$/.test(id)) return null;
   const seq = Number(id.slice(1));
   return seq < SEQ_LIMIT ? seq : null;
 }

@@ -12,7 +12,7 @@ export async function closeGroup(
   partition: number,
   members: readonly number[],
 ): Promise<void> {
-  const seqs = [...new Set(members)].toSorted((a, b) => a - b);
+  const seqs = [...new Set(members)].sort((a, b) => a - b);
   const first = await findEntry(uow, partition, seqs[0] ?? 0);
   if (first === undefined) return;
   uow.putEntry(withDetail(first, { members: seqs }));

@@ -39,6 +39,16 @@ async function mayExpire(
   return unit.every((member) => !leased.has(member.position) && member.ambiguous !== 1);
 }
 
+/** Entries that wait for a time, soonest first, after the place `from` (`notBefore`, `seq`). */
+export function scanDue(
+  uow: UnitOfWork,
+  partition: number,
+  from: readonly number[],
+  limit: number,
+): Promise<readonly EntryRecord[]> {
+  return uow.scanEntries({ index: 'due', prefix: [partition], from, fromOpen: true, limit });
+}
+
 /** When the next entry becomes due or a lease ends; null if nothing waits for a time. */
 export async function nextDueAt(
   uow: UnitOfWork,
@@ -95,7 +105,7 @@ export async function peekEntry(
   const ranked = await Promise.all(
     candidates.map(async (entry) => ({ entry, rank: await effectiveRank(uow, entry) })),
   );
-  return ranked.toSorted((a, b) => a.rank - b.rank || a.entry.seq - b.entry.seq)[0]?.entry;
+  return ranked.sort((a, b) => a.rank - b.rank || a.entry.seq - b.entry.seq)[0]?.entry;
 }
 
 /** The entry made first of all that are neither dead nor in conflict; null if there is none. */
@@ -108,7 +118,7 @@ export async function oldestPending(
     const { from, to } = readyRange(partition, rank, rank);
     candidates.push(...(await uow.scanEntries({ from: [from], to: [to], toOpen: true, limit: 1 })));
   }
-  const [oldest] = candidates.toSorted((a, b) => a.seq - b.seq);
+  const [oldest] = candidates.sort((a, b) => a.seq - b.seq);
   return (await oldestWaiting(uow, partition, oldest?.seq)) ?? oldest ?? null;
 }
 

@@ -1,5 +1,7 @@
+import { LIMIT, requireOptions, type Kinds } from '../model/arguments.ts';
 import { QueueError } from '../model/errors.ts';
 import type { PriorityRank } from '../model/priority.ts';
+import { utf8Length } from '../model/utf8-length.ts';
 import type { Counters } from './queue-state.ts';
 import { entryBytes } from './records.ts';
 
@@ -8,6 +10,7 @@ export interface QueueLimits {
   readonly maxEntries: number;
   /** Of all payloads as text, with about 100 for each entry's columns. */
   readonly maxBytes: number;
+  /** Of one payload as UTF-8 text. The default fits what `@nexus-store/server` takes in one request. */
   readonly maxEntryBytes: number;
 }
 
@@ -16,6 +19,13 @@ export const DEFAULT_LIMITS: QueueLimits = {
   maxBytes: 50_000_000,
   maxEntryBytes: 4_000_000,
 };
+
+const LIMITS: Kinds<QueueLimits> = { maxEntries: LIMIT, maxBytes: LIMIT, maxEntryBytes: LIMIT };
+
+/** @throws UsageError `usage/invalid-argument`, naming the limit */
+export function requireLimits(limits: Partial<QueueLimits> | undefined): void {
+  if (limits !== undefined) requireOptions('limits', limits, LIMITS);
+}
 
 /** The share of the limits that only critical writes may use. */
 const CRITICAL_RESERVE = 0.1;
@@ -46,10 +56,16 @@ export function checkRoom(
 
 /** @throws QueueError `queue/entry-too-large` */
 export function checkEntrySize(payload: string | null, limits: QueueLimits): void {
-  const bytes = entryBytes(payload);
+  if (payload === null) return;
+  // A unit of UTF-16 is three bytes at most: few texts have to be counted.
+  const overhead = entryBytes('');
+  if (payload.length * 3 + overhead <= limits.maxEntryBytes) return;
+  // In bytes, since that is what servers take: a text of theirs may be three times as long as it looks.
+  const isFar = payload.length + overhead > 2 * limits.maxEntryBytes;
+  const bytes = (isFar ? payload.length : utf8Length(payload)) + overhead;
   if (bytes <= limits.maxEntryBytes) return;
   throw new QueueError(
     'queue/entry-too-large',
-    `the value takes ${bytes} bytes as text, more than maxEntryBytes (${limits.maxEntryBytes}): store large data beside the queue and save a reference`,
+    `the value takes ${isFar ? 'more than ' : ''}${bytes} bytes as text, more than maxEntryBytes (${limits.maxEntryBytes}): store large data beside the queue and save a reference`,
   );
 }

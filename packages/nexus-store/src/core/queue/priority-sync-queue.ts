@@ -1,4 +1,16 @@
-import { durationMs, type Duration } from '../model/duration.ts';
+import {
+  COUNT,
+  LIST,
+  NAME,
+  OBJECT,
+  requireKind,
+  requireOptions,
+  shown,
+  TEXT,
+  withDefaults,
+  type Kinds,
+} from '../model/arguments.ts';
+import { DURATION, durationMs, type Duration } from '../model/duration.ts';
 import type { EntryId } from '../model/entry.ts';
 import { QueueError, UsageError } from '../model/errors.ts';
 import {
@@ -8,6 +20,7 @@ import {
   type PriorityRank,
 } from '../model/priority.ts';
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
+import { RUNTIME, STORAGE } from '../ports/kinds.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Storage } from '../ports/storage.ts';
 import {
@@ -19,14 +32,16 @@ import {
   type ClaimRequest,
 } from './claim.ts';
 import { DEFAULT_RULES, type CollectionRules } from './collection-rules.ts';
-import { DEFAULT_LIMITS, enqueueItem, type QueueLimits } from './enqueue.ts';
+import { enqueueItem } from './enqueue.ts';
 import { entryIdOf, seqOfEntryId } from './entry-view.ts';
+import { DEFAULT_LIMITS, requireLimits, type QueueLimits } from './limits.ts';
 import { openStorage } from './open-storage.ts';
 import { partitionNumber, queuePartition } from './partitions.ts';
 import type { EntryRecord } from './records.ts';
 import { removeEntries } from './removal.ts';
 import { settleClaim, type Settlement } from './settle.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
+import { ClockWatch, followClock, noteWait } from './waits.ts';
 import { Writer } from './writer.ts';
 
 export interface PrioritySyncQueueOptions {
@@ -73,6 +88,27 @@ interface HeldClaim extends Claim {
 
 const LIST_LIMIT = 1_000_000;
 
+const QUEUE_OPTIONS: Kinds<PrioritySyncQueueOptions & { readonly runtime: unknown }> = {
+  runtime: RUNTIME,
+  storage: STORAGE,
+  name: NAME,
+  lease: DURATION,
+  limits: OBJECT,
+};
+const CLAIM_OPTIONS: Kinds<ClaimOptions> = { limit: COUNT, lease: DURATION, leaseMs: DURATION };
+const RELEASE_OPTIONS: Kinds<ReleaseOptions> = { delay: DURATION, ids: LIST };
+
+interface ClaimOptions {
+  readonly limit?: number;
+  readonly lease?: Duration;
+  readonly leaseMs?: number;
+}
+
+interface ReleaseOptions {
+  readonly delay?: Duration;
+  readonly ids?: readonly EntryId[];
+}
+
 /**
  * A durable queue: best priority first, then first in, first out. Items survive a kill of the process;
  * what is claimed comes back after its lease unless it was completed. Any number of runners, in one
@@ -82,6 +118,7 @@ const LIST_LIMIT = 1_000_000;
  */
 export class PrioritySyncQueue<T> {
   readonly #runtime: Runtime;
+  readonly #clock: ClockWatch;
   readonly #storage: Storage;
   readonly #writer: Writer;
   readonly #name: string;
@@ -92,11 +129,15 @@ export class PrioritySyncQueue<T> {
   #opened: Promise<number> | undefined;
 
   constructor(runtime: Runtime, options: PrioritySyncQueueOptions) {
+    requireOptions('PrioritySyncQueue', options, QUEUE_OPTIONS);
+    requireKind('PrioritySyncQueue: storage', options.storage, STORAGE);
+    requireLimits(options.limits);
     this.#runtime = runtime;
+    this.#clock = new ClockWatch(runtime.clock);
     this.#storage = options.storage;
     this.#name = options.name ?? 'default';
     this.#leaseMs = durationMs(options.lease ?? '30s', 'lease');
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#limits = withDefaults(DEFAULT_LIMITS, options.limits);
     this.#owner = runtime.ids.uuid();
     this.#writer = new Writer(runtime, options.storage);
   }
@@ -121,7 +162,7 @@ export class PrioritySyncQueue<T> {
   async dequeue(): Promise<T | undefined> {
     const partition = await this.#open();
     const taken = await this.#writer.write(async (uow) => {
-      const claim = await claimEntries(uow, this.#request(partition, this.#leaseMs, 1));
+      const claim = await this.#take(uow, this.#request(partition, this.#leaseMs, 1));
       const entry = claim?.entries[0];
       if (claim === undefined || entry === undefined) return undefined;
       await settleClaim(uow, claim, new Map([[entry.seq, { kind: 'complete' }]]), defaultRules);
@@ -131,21 +172,13 @@ export class PrioritySyncQueue<T> {
   }
 
   /** Takes the best items for the time of a lease; undefined if nothing may be taken. */
-  async claim(
-    options: { readonly limit?: number; readonly lease?: Duration; readonly leaseMs?: number } = {},
-  ): Promise<QueueClaim<T> | undefined> {
-    const { limit = 1, lease } = options;
-    const leaseMs =
-      options.leaseMs ?? (lease === undefined ? this.#leaseMs : durationMs(lease, 'lease'));
-    if (!Number.isInteger(limit) || limit < 1) {
-      throw new UsageError(
-        'usage/invalid-argument',
-        `limit must be a whole number from 1, not ${limit}`,
-      );
-    }
+  async claim(options: ClaimOptions = {}): Promise<QueueClaim<T> | undefined> {
+    requireOptions('claim', options, CLAIM_OPTIONS);
+    const { limit = 1 } = options;
+    const leaseMs = durationMs(options.leaseMs ?? options.lease ?? this.#leaseMs, 'lease');
     const partition = await this.#open();
     const claim = await this.#writer.write(
-      (uow) => claimEntries(uow, this.#request(partition, leaseMs, limit)),
+      (uow) => this.#take(uow, this.#request(partition, leaseMs, limit)),
       { cost: limit },
     );
     if (claim === undefined) return undefined;
@@ -169,10 +202,8 @@ export class PrioritySyncQueue<T> {
    *
    * @throws QueueError `queue/claim-lost`
    */
-  async release(
-    claim: QueueClaim<T>,
-    options: { readonly delay?: Duration; readonly ids?: readonly EntryId[] } = {},
-  ): Promise<void> {
+  async release(claim: QueueClaim<T>, options: ReleaseOptions = {}): Promise<void> {
+    requireOptions('release', options, RELEASE_OPTIONS);
     const delayMs = options.delay === undefined ? 0 : durationMs(options.delay, 'delay');
     await this.#settle(claim, options.ids, {
       kind: 'release',
@@ -188,6 +219,7 @@ export class PrioritySyncQueue<T> {
    * @throws QueueError `queue/claim-lost`
    */
   async bury(claim: QueueClaim<T>, reason: string, ids?: readonly EntryId[]): Promise<void> {
+    requireKind('bury: reason', reason, TEXT);
     const failure = {
       code: 'queue/buried',
       detail: reason.slice(0, 1024),
@@ -260,12 +292,24 @@ export class PrioritySyncQueue<T> {
     const held = this.#claims.get(claim);
     if (held === undefined)
       throw new QueueError('queue/claim-lost', 'this claim was not made by this queue');
+    if (ids !== undefined) requireKind('ids', ids, LIST);
     const seqs = ids === undefined ? [...held.open] : openSeqs(held, ids);
     const settlements = new Map(seqs.map((seq) => [seq, settlement]));
-    await this.#writer.write((uow) => settleClaim(uow, held, settlements, defaultRules), {
-      cost: seqs.length,
-    });
+    const now = this.#runtime.clock.now();
+    await this.#writer.write(
+      async (uow) => {
+        await settleClaim(uow, held, settlements, defaultRules);
+        const isWait = settlement.kind === 'release' && settlement.notBefore !== null;
+        if (isWait) await noteWait(uow, held.partition, now);
+      },
+      { cost: seqs.length },
+    );
     for (const seq of seqs) held.open.delete(seq);
+  }
+
+  async #take(uow: UnitOfWork, request: ClaimRequest): Promise<Claim | undefined> {
+    if (this.#clock.mayHaveMovedBack()) await followClock(uow, request.partition, request.now);
+    return claimEntries(uow, request);
   }
 
   #request(partition: number, leaseMs: number, limit: number): ClaimRequest {
@@ -306,7 +350,7 @@ function openSeqs(held: HeldClaim, ids: readonly EntryId[]): number[] {
   return ids.map((id) => {
     const seq = seqOfEntryId(id);
     if (seq !== null && held.open.has(seq)) return seq;
-    throw new QueueError('queue/claim-lost', `${JSON.stringify(id)} is not held by this claim`);
+    throw new QueueError('queue/claim-lost', `${shown(id)} is not held by this claim`);
   });
 }
 
@@ -327,6 +371,6 @@ export function requireRank(priority: unknown): PriorityRank {
   if (rank !== undefined) return rank;
   throw new UsageError(
     'usage/unknown-priority',
-    `unknown priority ${JSON.stringify(priority) ?? typeof priority}: use 'critical', 'high', 'normal' or 'low'`,
+    `unknown priority ${shown(priority)}: use 'critical', 'high', 'normal' or 'low'`,
   );
 }

@@ -1,9 +1,11 @@
+import 'fake-indexeddb/auto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { env } from 'node:process';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { indexedDbStorage } from '../../storage/indexeddb/index.ts';
 import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
 import { sqliteStorage } from '../../storage/sqlite/index.ts';
 import type { RawMutate, Wish } from '../../testing/queue-model/plan.ts';
@@ -81,6 +83,7 @@ const settings: fc.Arbitrary<ModelSetting> = fc.record({
   onRejected: fc.constantFrom('park', 'skip', 'revert'),
   coalesce: fc.constantFrom(true, true, false),
   merges: fc.boolean(),
+  isPulled: fc.boolean(),
 });
 
 const RUNS = Number(env['NEXUS_MODEL_RUNS'] ?? 200);
@@ -112,6 +115,14 @@ const drivers: readonly Driver[] = [
     create: () => {
       const path = join(folder, `${++files}.db`);
       return () => sqliteStorage({ path, durability: 'relaxed' });
+    },
+  },
+  {
+    name: 'IndexedDB',
+    runs: Math.ceil(RUNS / 8),
+    create: () => {
+      const name = `queue-model-${++files}`;
+      return () => indexedDbStorage({ name });
     },
   },
 ];

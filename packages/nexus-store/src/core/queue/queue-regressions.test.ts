@@ -6,7 +6,7 @@ import type { ModelSetting } from '../../testing/queue-model/writing-model.ts';
 
 /** Counterexamples that the model found once, by what went wrong. */
 
-const PARK: ModelSetting = { onRejected: 'park', coalesce: true, merges: false };
+const PARK: ModelSetting = { onRejected: 'park', coalesce: true, merges: false, isPulled: false };
 
 function write(lane: number, kind: RawMutate['write'], wish: Partial<RawMutate> = {}): RawMutate {
   return { lane, write: kind, field: 0, number: 0, priority: 0, after: null, ttl: null, ...wish };

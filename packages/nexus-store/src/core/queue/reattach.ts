@@ -1,15 +1,19 @@
 import type { RulesOf } from './collection-rules.ts';
+import { noteDeparture } from './departures.ts';
 import { appendMutation, enqueueMutation } from './enqueue.ts';
 import type { QueueLimits } from './limits.ts';
 import { findEntry, rowOf } from './lookup.ts';
 import type { NewMutation } from './mutation.ts';
-import { detailOf, type EntryDetail, type EntryRecord } from './records.ts';
+import { detailOf, keyAgain, withDetail, type EntryDetail, type EntryRecord } from './records.ts';
 import { removeEntries } from './removal.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /**
  * A dead letter that left its lane comes back at the lane's end, as a mutation made now. It keeps its
  * seq, and so its id, unless newer mutations of the entity wait.
+ *
+ * One whose fate is unknown is sent under its old key, and the answer does not say whether it took effect
+ * now or long ago, before newer writes of the entity: only a pull can tell what the server has since.
  *
  * @returns the seq it has now
  */
@@ -32,7 +36,10 @@ export async function reattach(
     : await enqueueMutation(uow, mutation, rules, room);
   const again = seq === null ? undefined : await findEntry(uow, entry.partition, seq);
   // What the server may have applied is still frozen, and keeps its key.
-  if (again !== undefined && entry.ambiguous === 1) uow.putEntry({ ...again, ambiguous: 1 });
+  if (again !== undefined && entry.ambiguous === 1)
+    uow.putEntry(withDetail({ ...again, ambiguous: 1 }, { isRevived: true }));
+  if (seq !== null && seq !== entry.seq)
+    await noteDeparture(uow, entry.seq, { outcome: 'moved', to: seq });
   return seq;
 }
 
@@ -52,8 +59,7 @@ function mutationOf(entry: EntryRecord, newKey: () => string): NewMutation {
     payload,
     priority,
     enqueuedAt,
-    // The server may have kept its refusal under the old key. One whose fate is unknown keeps it.
-    idempotencyKey: entry.ambiguous === 1 ? entry.idempotencyKey : newKey(),
+    idempotencyKey: keyAgain(entry, newKey),
     expiresAt: null,
     ...(followed === undefined ? {} : { after: followed }),
     ...(Object.keys(detail).length === 0 ? {} : { detail }),

@@ -86,6 +86,22 @@ export interface EntryDetail {
   readonly followed?: readonly number[];
   /** It left its lane when it was buried: nothing waits for it any more. */
   readonly isDetached?: boolean;
+  /** What it takes to put it back where it stood, should its burial prove to be the endpoint's fault. */
+  readonly left?: LaneLeft;
+  /**
+   * It left its lane with an unknown fate and came back: whether it took effect now or then, before newer
+   * writes, only a pull can tell.
+   */
+  readonly isRevived?: boolean;
+}
+
+/** How an entry left its lane. Absent for those that had ties or a base of their own. */
+export interface LaneLeft {
+  /** The seq of the entry whose burial took it along; its own if it was buried itself. */
+  readonly cause: number;
+  /** The version of its row then. */
+  readonly version: string | null;
+  readonly expiresAt: number | null;
 }
 
 /** What the column `lane` of a row holds, for lanes of more than one entry or with ties beyond. */
@@ -116,9 +132,26 @@ export function laneDetailOf(row: RowRecord): LaneDetail | null {
   return row.lane === null ? null : (JSON.parse(row.lane) as LaneDetail);
 }
 
+/** Names the row of an entry. */
+export function rowKey({ partition, collection, entity }: EntryRecord): {
+  partition: number;
+  collection: string;
+  id: EntityId;
+} {
+  return { partition, collection, id: entity };
+}
+
 /** The lane of an entity as text, in which the entries that wait behind others are indexed. */
 export function laneKey(partition: number, collection: string, id: EntityId): string {
   return `${partition}/${collection}/${typeof id === 'number' ? '#' : '$'}${id}`;
+}
+
+/**
+ * The key under which a dead letter is sent again. A server may have kept its refusal under the old one;
+ * one whose fate is unknown, or that never left this device, keeps it.
+ */
+export function keyAgain(entry: EntryRecord, newKey: () => string): string {
+  return entry.ambiguous === 0 ? newKey() : entry.idempotencyKey;
 }
 
 /** What an entry costs against `maxBytes`: its payload and about what its columns take. */

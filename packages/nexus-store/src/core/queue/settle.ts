@@ -43,9 +43,10 @@ export async function settleClaim(
   await regroupAll(uow, groups);
   for (const entry of later) {
     const current = await stored(uow, entry);
+    const settlement = settlements.get(entry.seq) as OtherSettlement;
     // It may have been buried with the rest of its transaction.
-    if (current.state === 'dead') continue;
-    await settleEntry(uow, current, settlements.get(entry.seq) as OtherSettlement, rulesOf);
+    if (current.state === 'dead') noteSent(uow, current, saidBy(settlement));
+    else await settleEntry(uow, current, settlement, rulesOf);
   }
   if (later.length > 0) await regroupAll(uow, groups);
 }
@@ -84,7 +85,7 @@ async function resolveNow(
   rulesOf: RulesOf,
 ): Promise<void> {
   const current = await stored(uow, entry);
-  if (current.state === 'dead') return;
+  if (current.state === 'dead') return noteSent(uow, current, 0);
   await rebaseEntry(uow, current, decision, rulesOf(entry.collection));
 }
 
@@ -170,7 +171,7 @@ async function settleEntry(
       return releaseEntry(uow, entry, settlement);
     case 'bury': {
       const attempts = entry.attempts + (settlement.consumesAttempt ? 1 : 0);
-      const ambiguous = knownAmbiguity(entry, settlement.ambiguous ?? null);
+      const ambiguous = knownAmbiguity(entry, saidBy(settlement));
       return buryEntry(uow, { ...entry, attempts, ambiguous }, settlement.failure, rulesOf);
     }
     case 'conflict':
@@ -181,6 +182,24 @@ async function settleEntry(
 /** What is known to be unknown stays so until the server answers for it. */
 function knownAmbiguity(entry: EntryRecord, said: 0 | 1 | null): 0 | 1 | null {
   return entry.ambiguous === 1 ? 1 : (said ?? entry.ambiguous);
+}
+
+/** What an answer says of an entry's fate; null if it was not sent. */
+function saidBy(settlement: OtherSettlement): 0 | 1 | null {
+  switch (settlement.kind) {
+    case 'release':
+      return settlement.ambiguous;
+    case 'bury':
+      return settlement.ambiguous ?? (settlement.consumesAttempt ? 0 : null);
+    case 'conflict':
+      return 0;
+  }
+}
+
+/** A dead letter that was on the wire as well: its key may be known to a server. */
+function noteSent(uow: UnitOfWork, entry: EntryRecord, said: 0 | 1 | null): void {
+  const ambiguous = knownAmbiguity(entry, said);
+  if (ambiguous !== entry.ambiguous) uow.putEntry({ ...entry, ambiguous });
 }
 
 async function releaseEntry(

@@ -1,7 +1,9 @@
+import { withDefaults } from '../model/arguments.ts';
 import { StorageError, UsageError } from '../model/errors.ts';
 import type { SyncEvent } from '../model/events.ts';
 import { isNexusError } from '../model/errors.ts';
 import type { PriorityRank } from '../model/priority.ts';
+import { NO_LINK, type ContextLink } from '../ports/context-link.ts';
 import type { SyncReport } from '../model/sync-report.ts';
 import type { Remote } from '../ports/remote.ts';
 import type { Runtime } from '../ports/runtime.ts';
@@ -10,13 +12,14 @@ import { DEFAULT_LIMITS, type QueueLimits } from '../queue/enqueue.ts';
 import { openStorage } from '../queue/open-storage.ts';
 import { ANONYMOUS, partitionNumber, principalPartition } from '../queue/partitions.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
+import { followClock } from '../queue/waits.ts';
 import { Writer } from '../queue/writer.ts';
 import { AutoSync } from '../sync/auto-sync.ts';
 import { Engine } from '../sync/engine.ts';
 import { HintListener } from '../sync/hint-listener.ts';
 import type { Principal, SyncContext } from '../sync/sync-context.ts';
-import { engineOptions, type SyncOptions } from '../sync/sync-options.ts';
-import type { BackendOptions } from './backend-options.ts';
+import { engineOptions, requireSyncOptions, type SyncOptions } from '../sync/sync-options.ts';
+import { requireBackendOptions, type BackendOptions } from './backend-options.ts';
 import { CollectionRegistry, type RegisteredCollection } from './collection-registry.ts';
 import { EntryFates } from './entry-fates.ts';
 import { EventHub } from './event-hub.ts';
@@ -53,16 +56,16 @@ export class BackendCore {
   #opening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #isOpen = false;
+  #isHeadless: boolean;
+  #mayListen = true;
+  /** The other contexts that have this database open. */
+  link: ContextLink = NO_LINK;
 
   constructor(runtime: Runtime, options: BackendOptions) {
-    if (typeof options?.storage?.transact !== 'function') {
-      throw new UsageError(
-        'usage/invalid-argument',
-        'createBackend needs a storage, such as sqliteStorage({ path })',
-      );
-    }
+    requireBackendOptions(options);
     this.runtime = runtime;
-    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#isHeadless = options.headless ?? false;
+    this.limits = withDefaults(DEFAULT_LIMITS, options.limits);
     this.storage = options.storage;
     this.remote = options.remote ?? offlineRemote;
     this.hasRemote = options.remote !== undefined;
@@ -77,7 +80,7 @@ export class BackendCore {
     this.engine = new Engine(this.context, () => this.status.refresh());
     const isAuto = (options.autoSync ?? true) && this.hasRemote;
     this.auto = new AutoSync(runtime, isAuto, {
-      begin: () => this.#syncQuietly(),
+      begin: (isForEntries) => this.#onDue(isForEntries),
       isRunning: () => this.engine.isRunning,
     });
     this.status = this.#statusKeeper();
@@ -85,6 +88,7 @@ export class BackendCore {
   }
 
   #contextOf(options: BackendOptions): SyncContext {
+    const isHeadless = (): boolean => this.#isHeadless;
     return {
       runtime: this.runtime,
       writer: this.writer,
@@ -93,10 +97,13 @@ export class BackendCore {
       options: engineOptions(options),
       limits: this.limits,
       rulesOf: this.collections.rulesOf,
-      isHeadless: options.headless ?? false,
+      get isHeadless() {
+        return isHeadless();
+      },
       principal: () => this.principal,
       collection: (name) => this.collections.get(name),
       collections: () => this.collections.all(),
+      link: () => this.link,
       emit: (event) => this.emit(event),
     };
   }
@@ -111,6 +118,7 @@ export class BackendCore {
       isOpen: () => this.#isOpen,
       calledAt: () => this.auto.dueAt,
       onRest: (rest) => this.auto.onRest(rest),
+      onLooked: () => this.watchers.onQueue(),
     });
   }
 
@@ -146,6 +154,7 @@ export class BackendCore {
         id === null ? ANONYMOUS : await partitionNumber(uow, principalPartition(id));
       this.principal = { partition, id };
       await this.#indexes.load(uow);
+      await followClock(uow, partition, this.runtime.clock.now());
     });
     for (const { name } of this.collections.all()) await this.#indexes.prepare(this.writer, name);
     this.#isOpen = true;
@@ -157,7 +166,7 @@ export class BackendCore {
     if (this.#closing !== undefined) return;
     // What was left by the last run of the app goes on.
     if (rest.remaining > 0 && !this.engine.isHalted) this.auto.now();
-    if (!this.engine.isPaused) this.#hints?.start();
+    this.#listen();
   }
 
   get isOpen(): boolean {
@@ -218,7 +227,7 @@ export class BackendCore {
     this.watchers.startAnew();
     const rest = await this.status.refreshNow(true);
     if (this.isClosed) return;
-    if (!this.engine.isPaused) this.#hints?.start();
+    this.#listen();
     this.auto.onRest(rest);
     if (rest.remaining > 0 && !rest.isBlocked) this.auto.now();
   }
@@ -226,11 +235,11 @@ export class BackendCore {
   mutationSetting(partition: number, group?: string): MutationSetting {
     return {
       partition,
+      group,
       now: this.runtime.clock.now(),
       limits: this.limits,
       newKey: this.newKey,
       isHeard: this.events.hasListeners,
-      ...(group === undefined ? {} : { group }),
     };
   }
 
@@ -258,17 +267,19 @@ export class BackendCore {
 
   #afterCommit(uow: UnitOfWork): void {
     const { partition } = this;
-    this.watchers.onChanged(uow.changedRows, partition);
+    if (!this.watchers.isIdle) this.watchers.onChanged(uow.changedRows, partition);
     this.status.onCommit({
       counters: uow.counters(partition),
       collections: uow.state.collections(partition),
     });
     for (const notice of uow.notices) this.emit(notice);
+    if (uow.hasChanges) this.link.committed();
   }
 
   // ---- sync --------------------------------------------------------------------------------------
 
   async sync(options: SyncOptions): Promise<SyncReport> {
+    requireSyncOptions(options);
     await this.open();
     this.auto.onRunBegan();
     try {
@@ -294,6 +305,12 @@ export class BackendCore {
       this.#log('what is left could not be read', error);
       this.auto.onRunFailed();
     }
+  }
+
+  async #onDue(isForEntries: boolean): Promise<void> {
+    // Another context has sent them meanwhile.
+    const isDone = isForEntries && this.link !== NO_LINK && this.status.pendingCount.current === 0;
+    if (!isDone) await this.#syncQuietly();
   }
 
   async #syncQuietly(reason = 'auto'): Promise<void> {
@@ -338,8 +355,27 @@ export class BackendCore {
 
   /** Sync is paused: nothing is listened to either. */
   setListening(isListening: boolean): void {
-    if (isListening && !this.isClosed) this.#hints?.start();
+    if (isListening && this.#mayListen && !this.isClosed) this.#hints?.start();
     else this.#hints?.stop();
+  }
+
+  #listen(): void {
+    if (!this.engine.isPaused) this.setListening(true);
+  }
+
+  /** Whether the server's hints are worth a connection here, such as in a tab that nobody sees. */
+  mayListen(isAllowed: boolean): void {
+    if (isAllowed === this.#mayListen) return;
+    this.#mayListen = isAllowed;
+    if (!isAllowed) this.#hints?.stop();
+    else if (this.isOpen) this.#listen();
+  }
+
+  /** There is no screen, and nothing keeps this context alive: only runs that are asked for send. */
+  beHeadless(): void {
+    this.#isHeadless = true;
+    this.auto.setEnabled(false);
+    this.mayListen(false);
   }
 
   /** Another context wrote: everyone looks again. */

@@ -1,7 +1,10 @@
+import { FLAG, OBJECT, requireOptions, type Kinds } from '../model/arguments.ts';
+import { UsageError } from '../model/errors.ts';
+import { REMOTE, RUNTIME, STORAGE } from '../ports/kinds.ts';
 import type { Remote } from '../ports/remote.ts';
 import type { Storage } from '../ports/storage.ts';
-import type { QueueLimits } from '../queue/enqueue.ts';
-import type { SyncSettings } from '../sync/sync-options.ts';
+import { requireLimits, type QueueLimits } from '../queue/limits.ts';
+import { SYNC_SETTINGS, type SyncSettings } from '../sync/sync-options.ts';
 
 export interface BackendOptions extends SyncSettings {
   readonly storage: Storage;
@@ -17,4 +20,26 @@ export interface BackendOptions extends SyncSettings {
   readonly limits?: Partial<QueueLimits>;
   /** This context has no screen: conflict handlers are told so. */
   readonly headless?: boolean;
+}
+
+const BACKEND_OPTIONS: Kinds<BackendOptions & { readonly runtime: unknown }> = {
+  ...SYNC_SETTINGS,
+  runtime: RUNTIME,
+  storage: STORAGE,
+  remote: REMOTE,
+  autoSync: FLAG,
+  limits: OBJECT,
+  headless: FLAG,
+};
+
+/** @throws UsageError `usage/invalid-argument`, naming the option */
+export function requireBackendOptions(options: BackendOptions): void {
+  if (typeof options?.storage?.transact !== 'function') {
+    throw new UsageError(
+      'usage/invalid-argument',
+      'createBackend needs a storage, such as sqliteStorage({ path })',
+    );
+  }
+  requireOptions('createBackend', options, BACKEND_OPTIONS);
+  requireLimits(options.limits);
 }

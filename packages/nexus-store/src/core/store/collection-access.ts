@@ -1,5 +1,6 @@
+import { ANYTHING, requireOptions, shown, type Kinds } from '../model/arguments.ts';
 import type { EntityId } from '../model/entry.ts';
-import { durationMs } from '../model/duration.ts';
+import { DURATION, durationMs } from '../model/duration.ts';
 import { StoreError, UsageError } from '../model/errors.ts';
 import type { PriorityRank } from '../model/priority.ts';
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
@@ -7,7 +8,7 @@ import type { CollectionRules } from '../queue/collection-rules.ts';
 import { requireRank } from '../queue/priority-sync-queue.ts';
 import type { ConflictStrategy } from '../sync/conflict-strategy.ts';
 import { coreOf, type BackendCore } from './backend-core.ts';
-import type { StoreConfig } from './collection-config.ts';
+import { requireStoreOptions, WRITE_POLICY, type StoreConfig } from './collection-config.ts';
 import { requireAfter, requireId, requireTtl, type Mutation } from './mutation.ts';
 import type { StoreOptions, WriteOptions } from './nexus-store.ts';
 import type { Plan } from './query.ts';
@@ -30,9 +31,13 @@ export class CollectionAccess<T> {
   readonly #saveIn: string;
 
   constructor(options: StoreOptions<T>) {
+    requireStoreOptions(options);
     const { backend, collection, ...config } = options;
-    if (typeof collection !== 'string' || collection === '') {
-      throw new UsageError('usage/invalid-argument', 'a store needs the name of its collection');
+    if (typeof collection !== 'string' || collection === '' || collection.length > MAX_NAME) {
+      throw new UsageError(
+        'usage/invalid-argument',
+        `a store needs the name of its collection: a text of 1 to ${MAX_NAME} characters, not ${shown(collection)}`,
+      );
     }
     this.core = coreOf(backend);
     this.collection = collection;
@@ -43,8 +48,9 @@ export class CollectionAccess<T> {
       typeof id === 'function' ? id : (value) => (value as Record<string, unknown> | null)?.[id];
     this.#rank = requireRank(config.priority ?? 'normal');
     this.#ttl = config.ttl === undefined ? null : durationMs(config.ttl, 'ttl');
-    this.#schemaVersion = requireSchemaVersion(config.schemaVersion ?? 1);
-    this.#rules = rulesOf(config);
+    this.#schemaVersion = config.schemaVersion ?? 1;
+    const isPulled = (config.pull ?? true) && this.core.remote.capabilities.pull;
+    this.#rules = { ...rulesOf(config), isPulled };
     this.core.register({
       name: collection,
       conflict: (config.conflict ?? 'merge-fields') as ConflictStrategy<unknown>,
@@ -60,7 +66,7 @@ export class CollectionAccess<T> {
 
   async prepareSave(
     value: T,
-    options: WriteOptions = {},
+    options: WriteOptions = NO_OPTIONS,
   ): Promise<{ mutation: Mutation; stored: T }> {
     const { schema } = this.config;
     const stored = schema === undefined ? value : await validate(schema, value);
@@ -77,7 +83,7 @@ export class CollectionAccess<T> {
   async preparePatch(
     id: EntityId,
     fields: Partial<T>,
-    options: WriteOptions = {},
+    options: WriteOptions = NO_OPTIONS,
     current: (id: EntityId) => Promise<T | undefined> = (key) => this.#readInLine(key),
   ): Promise<Mutation> {
     const mutation = this.patchOf(id, fields, options);
@@ -112,7 +118,7 @@ export class CollectionAccess<T> {
     return row === undefined || row.value === null ? undefined : this.decode(row.value);
   }
 
-  prepareDelete(id: EntityId, options: WriteOptions = {}): Mutation {
+  prepareDelete(id: EntityId, options: WriteOptions = NO_OPTIONS): Mutation {
     return this.#mutation('delete', requireId(id, `delete in ${this.collection}`), null, options);
   }
 
@@ -120,10 +126,13 @@ export class CollectionAccess<T> {
     id: EntityId,
     command: string,
     args: unknown,
-    options: WriteOptions = {},
+    options: WriteOptions = NO_OPTIONS,
   ): Mutation {
-    if (typeof command !== 'string' || command === '') {
-      throw new UsageError('usage/invalid-argument', 'a command needs a name');
+    if (typeof command !== 'string' || command === '' || command.length > MAX_NAME) {
+      throw new UsageError(
+        'usage/invalid-argument',
+        `a command needs a name of 1 to ${MAX_NAME} characters, not ${shown(command)}`,
+      );
     }
     const key = requireId(id, `command in ${this.collection}`);
     return { ...this.#mutation('command', key, encodeValue(args), options), command };
@@ -135,6 +144,7 @@ export class CollectionAccess<T> {
     payload: string | null,
     options: WriteOptions,
   ): Mutation {
+    if (options !== NO_OPTIONS) requireOptions(kind, options, WRITE_OPTIONS);
     return {
       collection: this.collection,
       id,
@@ -186,7 +196,22 @@ export class CollectionAccess<T> {
   }
 }
 
+/** What the wire protocol takes. */
+const MAX_NAME = 255;
+
 const NO_OPTIONS: WriteOptions = Object.freeze({});
+const WRITE_OPTIONS: Kinds<WriteOptions> = {
+  // These two have errors of their own.
+  priority: ANYTHING,
+  after: ANYTHING,
+  policy: WRITE_POLICY,
+  ttl: DURATION,
+};
+
+/** @throws UsageError `usage/invalid-argument`, naming the option */
+export function requireWriteOptions(where: string, options: WriteOptions | undefined): void {
+  if (options !== undefined) requireOptions(where, options, WRITE_OPTIONS);
+}
 
 const ACCESSES = new WeakMap<object, CollectionAccess<unknown>>();
 
@@ -212,12 +237,4 @@ function rulesOf<T>(config: StoreConfig<T>): CollectionRules {
         : (value, command, args) => applyCommand(value as T, command, args),
     onRejected: config.onRejected ?? 'park',
   };
-}
-
-function requireSchemaVersion(version: number): number {
-  if (Number.isInteger(version) && version > 0) return version;
-  throw new UsageError(
-    'usage/invalid-argument',
-    `schemaVersion must be a whole number from 1, not ${String(version)}`,
-  );
 }

@@ -1,7 +1,22 @@
+import {
+  ANYTHING,
+  COUNT,
+  eitherOf,
+  FLAG,
+  FUNCTION,
+  LIST,
+  NAME,
+  OBJECT,
+  oneOf,
+  requireKind,
+  requireOptions,
+  type Kind,
+  type Kinds,
+} from '../model/arguments.ts';
 import type { OnRejected } from '../queue/collection-rules.ts';
 import type { ConflictStrategy } from '../sync/conflict-strategy.ts';
 import type { MigratedEntry } from '../sync/sync-context.ts';
-import type { Duration } from '../model/duration.ts';
+import { DURATION, type Duration } from '../model/duration.ts';
 import type { SyncPriority } from '../model/priority.ts';
 import type { StandardSchema } from './standard-schema.ts';
 
@@ -72,4 +87,61 @@ export interface StoreConfig<T> {
    * @defaultValue `true`, where the remote can
    */
   readonly pull?: boolean;
+}
+
+export const READ_POLICY: Kind = oneOf(
+  'cache-first',
+  'network-first',
+  'cache-only',
+  'network-only',
+  'stale-while-revalidate',
+);
+export const WRITE_POLICY: Kind = oneOf('queue', 'remote-first', 'local-only');
+
+/** Some validators are functions with properties. */
+const SCHEMA: Kind = {
+  said: 'a Standard Schema validator',
+  fits: (value) =>
+    eitherOf(OBJECT, FUNCTION).fits(value) &&
+    typeof (value as Partial<StandardSchema<unknown>>)['~standard']?.validate === 'function',
+};
+
+const CONFLICT: Kind = eitherOf(
+  oneOf('server-wins', 'client-wins', 'merge-fields', 'manual'),
+  {
+    said: "{ strategy: 'merge-fields', prefer: 'local' or 'remote' }",
+    fits: (value) => {
+      if (!OBJECT.fits(value)) return false;
+      const { strategy, prefer } = value as Record<string, unknown>;
+      return strategy === 'merge-fields' && (prefer === 'local' || prefer === 'remote');
+    },
+  },
+  FUNCTION,
+);
+
+const STORE_OPTIONS: Kinds<StoreConfig<unknown> & { backend: unknown; collection: unknown }> = {
+  // These two and the priority have errors of their own.
+  backend: ANYTHING,
+  collection: ANYTHING,
+  priority: ANYTHING,
+  id: eitherOf(NAME, FUNCTION),
+  readPolicy: READ_POLICY,
+  writePolicy: WRITE_POLICY,
+  schema: SCHEMA,
+  indexes: LIST,
+  schemaVersion: COUNT,
+  migrate: FUNCTION,
+  coalesce: FLAG,
+  merge: FUNCTION,
+  applyCommand: FUNCTION,
+  conflict: CONFLICT,
+  onRejected: oneOf('park', 'skip', 'revert'),
+  ttl: DURATION,
+  pull: FLAG,
+};
+
+/** @throws UsageError `usage/invalid-argument`, naming the option */
+export function requireStoreOptions<T>(options: StoreConfig<T>): void {
+  requireOptions('NexusStore', options, STORE_OPTIONS);
+  for (const field of options.indexes ?? []) requireKind('each of indexes', field, NAME);
 }

@@ -1,9 +1,10 @@
 import type { EntryId } from '../model/entry.ts';
 import { StoppedError, StorageError } from '../model/errors.ts';
 import type { SyncEvent } from '../model/events.ts';
+import { departureOf } from '../queue/departures.ts';
 import { seqOfEntryId } from '../queue/entry-view.ts';
 import { findEntry } from '../queue/lanes.ts';
-import { detailOf } from '../queue/records.ts';
+import { detailOf, type EntryRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import type { Writer } from '../queue/writer.ts';
 import type { Settled } from './write.ts';
@@ -22,8 +23,6 @@ export class EntryFates {
   readonly #writer: Writer;
   readonly #waiting = new Map<EntryId, Set<Waiter>>();
   readonly #known = new Map<EntryId, Settled>();
-  /** Up to which seq the entries of a partition were erased. */
-  readonly #erased = new Map<number, number>();
   #isClosed = false;
 
   constructor(writer: Writer) {
@@ -102,16 +101,7 @@ export class EntryFates {
     if (this.#waiting.size > 0) await this.#look([...this.#waiting.keys()]);
   }
 
-  /**
-   * A user's data is about to be erased: an entry that is gone from now on was not applied.
-   *
-   * @param beforeSeq every entry made so far has a smaller seq
-   */
-  onErasing(partition: number, beforeSeq: number): void {
-    this.#erased.set(partition, beforeSeq);
-  }
-
-  /** It was: what was waited for never reaches the server. */
+  /** A user's data was erased: what was waited for never reaches the server. */
   onErased(partition: number): void {
     for (const [id, waiters] of this.#waiting) {
       const [first] = waiters;
@@ -145,12 +135,28 @@ export class EntryFates {
     const [waiter] = this.#waiting.get(id) ?? [];
     const seq = seqOfEntryId(id);
     if (waiter === undefined || seq === null) return undefined;
-    const entry = await findEntry(uow, waiter.partition, seq);
-    if (entry === undefined) return { outcome: 'applied', version: null };
+    const entry = await this.#latest(uow, waiter.partition, seq);
+    if (entry === 'applied') return { outcome: 'applied', version: null };
+    if (typeof entry === 'string') return { outcome: entry };
     const { failure } = detailOf(entry);
     return entry.state === 'dead' && failure !== undefined
       ? { outcome: 'dead', failure }
       : undefined;
+  }
+
+  /** The entry as it is now, perhaps under a newer seq; or how it left the queue. */
+  async #latest(
+    uow: UnitOfWork,
+    partition: number,
+    seq: number,
+  ): Promise<EntryRecord | 'applied' | 'cancelled' | 'vanished' | 'superseded'> {
+    for (let at = seq; ;) {
+      const entry = await findEntry(uow, partition, at);
+      if (entry !== undefined) return entry;
+      const departure = await departureOf(uow, at);
+      if (departure?.outcome !== 'moved') return departure?.outcome ?? 'applied';
+      at = departure.to;
+    }
   }
 
   #settle(id: EntryId, settled: Settled): void {

@@ -1,5 +1,6 @@
 import type { KeyPart } from '../ports/storage.ts';
 import { listEntries } from '../queue/claim.ts';
+import { noteDeparture } from '../queue/departures.ts';
 import { detailOf, type EntryRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { pullStateNames } from '../sync/pull-state.ts';
@@ -12,7 +13,7 @@ export async function erasePartition(uow: UnitOfWork, partition: number): Promis
     if (lease.partition === partition) await uow.deleteLease(lease.fence);
   }
   const entries = await listEntries(uow, partition, CHUNK);
-  for (const entry of entries) eraseEntry(uow, entry);
+  for (const entry of entries) await eraseEntry(uow, entry);
   const rows = await uow.scan('rows', { prefix: [partition], limit: CHUNK });
   for (const row of rows)
     uow.delete('rows', [partition, row['collection'] as string, row['id'] as KeyPart]);
@@ -29,8 +30,9 @@ export async function erasePartition(uow: UnitOfWork, partition: number): Promis
   return entries.length + rows.length + fields.length + cursors.length > 0;
 }
 
-function eraseEntry(uow: UnitOfWork, entry: EntryRecord): void {
+async function eraseEntry(uow: UnitOfWork, entry: EntryRecord): Promise<void> {
   uow.deleteEntry(entry);
+  await noteDeparture(uow, entry.seq, { outcome: 'cancelled' });
   if (entry.detail === null) return;
   for (const seq of detailOf(entry).after ?? []) uow.delete('dependencies', [seq, entry.seq]);
 }

@@ -1,9 +1,10 @@
+import { shown } from '../model/arguments.ts';
 import { durationMs, type Duration } from '../model/duration.ts';
 import type { EntityId, EntryRef } from '../model/entry.ts';
 import { StoreError, UsageError } from '../model/errors.ts';
 import { priorityOfRank, type PriorityRank } from '../model/priority.ts';
 import type { CollectionRules } from '../queue/collection-rules.ts';
-import { enqueueMutation, type Enqueued, type QueueLimits } from '../queue/enqueue.ts';
+import { enqueueAt, type Enqueued, type QueueLimits } from '../queue/enqueue.ts';
 import { entryIdOf, seqOfEntryId } from '../queue/entry-view.ts';
 import { applyMutation, mergePatch } from '../queue/fold.ts';
 import type { EntryDetail, RowRecord } from '../queue/records.ts';
@@ -32,7 +33,7 @@ export interface MutationSetting {
   readonly now: number;
   readonly limits: QueueLimits;
   /** Names the transaction. */
-  readonly group?: string;
+  readonly group: string | undefined;
   readonly newKey: () => string;
   /** Somebody listens to events. */
   readonly isHeard: boolean;
@@ -68,8 +69,9 @@ function enqueue(
   }
   const operation = operationFor(kind, row);
   const detail = detailFor(mutation, operation, setting.group);
-  const result = enqueueMutation(
+  const result = enqueueAt(
     uow,
+    row,
     {
       partition: setting.partition,
       collection,
@@ -80,8 +82,8 @@ function enqueue(
       idempotencyKey: setting.newKey(),
       enqueuedAt: setting.now,
       expiresAt: ttl === null ? null : setting.now + ttl,
-      ...(after.length === 0 ? {} : { after }),
-      ...(detail === undefined ? {} : { detail }),
+      after: after.length === 0 ? undefined : after,
+      detail,
     },
     mutation.rules,
     setting.limits,
@@ -159,10 +161,9 @@ export function requireId(id: unknown, where: string): EntityId {
     return id;
   // -0 and 0 are one id: databases do not tell them apart.
   if (typeof id === 'number' && Number.isFinite(id)) return id === 0 ? 0 : id;
-  const given = typeof id === 'string' ? JSON.stringify(id.slice(0, 40)) : String(id);
   throw new UsageError(
     'usage/missing-id',
-    `${where} needs an id: a text of 1 to ${MAX_ID_LENGTH} characters or a finite number, not ${given}`,
+    `${where} needs an id: a text of 1 to ${MAX_ID_LENGTH} characters or a finite number, not ${shown(id)}`,
   );
 }
 
@@ -192,12 +193,19 @@ const NOTHING: readonly number[] = Object.freeze([]);
 /** @throws UsageError `usage/invalid-argument` */
 export function requireAfter(after: readonly EntryRef[] | undefined): readonly number[] {
   if (after === undefined) return NOTHING;
-  return after.map(({ id }) => {
-    const seq = seqOfEntryId(id);
+  if (!Array.isArray(after)) {
+    throw new UsageError(
+      'usage/invalid-argument',
+      `after must be a list of entries, such as [parent.entry], not ${shown(after)}`,
+    );
+  }
+  return after.map((entry: unknown) => {
+    const id = (entry as EntryRef | null | undefined)?.id;
+    const seq = typeof id === 'string' ? seqOfEntryId(id) : null;
     if (seq === null)
       throw new UsageError(
         'usage/invalid-argument',
-        `after names ${JSON.stringify(id)}, which is not an entry`,
+        `after names ${shown(id ?? entry)}, which is not an entry`,
       );
     return seq;
   });

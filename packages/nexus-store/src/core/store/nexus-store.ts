@@ -1,3 +1,4 @@
+import { requireKind, requireOptions, LIST, type Kinds } from '../model/arguments.ts';
 import type { Duration } from '../model/duration.ts';
 import type { Entry, EntityId, EntryId, EntryRef } from '../model/entry.ts';
 import type { Live } from '../model/live.ts';
@@ -6,15 +7,21 @@ import type { SyncReport } from '../model/sync-report.ts';
 import type { CancelResult, RetryResult } from '../queue/control.ts';
 import type { SyncOptions } from '../sync/sync-options.ts';
 import type { SyncStatus } from '../sync/sync-status.ts';
-import { CollectionAccess, setAccess } from './collection-access.ts';
-import type { ReadPolicy, StoreConfig, WritePolicy } from './collection-config.ts';
+import { CollectionAccess, requireWriteOptions, setAccess } from './collection-access.ts';
+import {
+  READ_POLICY,
+  type ReadPolicy,
+  type StoreConfig,
+  type WritePolicy,
+} from './collection-config.ts';
 import { FetchPolicy } from './fetch-policy.ts';
 import { requireId } from './mutation.ts';
 import { planOf, type Page, type Query } from './query.ts';
 import type { Found } from './row-source.ts';
 import type { StoreBackend } from './store-backend.ts';
 import { StoreWriter } from './store-writer.ts';
-import { WatchedValue } from './watchers.ts';
+import { WatchedValue } from './watched-value.ts';
+import type { Watch } from './watchers.ts';
 import type { Write } from './write.ts';
 
 export interface StoreOptions<T> extends StoreConfig<T> {
@@ -40,6 +47,8 @@ export interface ReadOptions {
   readonly policy?: ReadPolicy;
 }
 
+const READ_OPTIONS: Kinds<ReadOptions> = { policy: READ_POLICY };
+
 /**
  * One collection of entities: read and written here at once, sent by priority, fetched when the server
  * has news. Create one for each collection of a backend.
@@ -61,9 +70,9 @@ export class NexusStore<T, Id extends EntityId = string> {
    * @throws QueueError `queue/duplicate-name` if the backend has a store for the collection
    */
   constructor(options: StoreOptions<T>) {
+    this.#access = new CollectionAccess(options);
     this.backend = options.backend;
     this.collection = options.collection;
-    this.#access = new CollectionAccess(options);
     this.#fetches = new FetchPolicy(this.#access as CollectionAccess<unknown>);
     this.#writer = new StoreWriter(this.#access as CollectionAccess<unknown>);
     setAccess(this, this.#access);
@@ -77,6 +86,7 @@ export class NexusStore<T, Id extends EntityId = string> {
    * @throws RemoteError with the policy `network-only`, when the server cannot be asked
    */
   async get(id: Id, options: ReadOptions = {}): Promise<T | undefined> {
+    requireOptions('get', options, READ_OPTIONS);
     await this.#fetches.beforeRead(options.policy);
     const found = await this.#access.read(id);
     if (found !== undefined || !(await this.#fetches.afterMiss(options.policy))) return found;
@@ -99,6 +109,7 @@ export class NexusStore<T, Id extends EntityId = string> {
 
   async #page(query: Query<T>, options: ReadOptions): Promise<Page<T>> {
     const plan = planOf(query);
+    requireOptions('getAll', options, READ_OPTIONS);
     await this.#fetches.beforeRead(options.policy);
     let found = await this.#access.find(plan);
     if (found.items.length === 0 && (await this.#fetches.afterMiss(options.policy)))
@@ -106,8 +117,8 @@ export class NexusStore<T, Id extends EntityId = string> {
     return { items: found.items.map(({ value }) => value as T), cursor: found.cursor };
   }
 
-  /** The entity as it changes; undefined until it was read, and where there is none. */
-  watch(id: Id, options: ReadOptions = {}): Live<T | undefined> {
+  /** The entity as it changes; undefined until it was read, and where there is none: `state` tells which. */
+  watch(id: Id, options: ReadOptions = {}): Watch<T | undefined> {
     const key = requireId(id, 'watch');
     const read = async () => {
       const text = await this.#access.readText(key);
@@ -118,7 +129,7 @@ export class NexusStore<T, Id extends EntityId = string> {
   }
 
   /** The entities of a query as they change. An entity that did not change stays the same object. */
-  watchAll(query: Query<T> = {}, options: ReadOptions = {}): Live<readonly T[]> {
+  watchAll(query: Query<T> = {}, options: ReadOptions = {}): Watch<readonly T[]> {
     const plan = planOf(query);
     let before = new Map<EntityId, Found>();
     const read = async () => {
@@ -139,7 +150,8 @@ export class NexusStore<T, Id extends EntityId = string> {
     initial: V,
     read: () => Promise<{ readonly value: V; readonly texts: readonly (string | null)[] }>,
     options: ReadOptions,
-  ): Live<V> {
+  ): Watch<V> {
+    requireOptions('watch', options, READ_OPTIONS);
     const { watchers } = this.#access.core;
     const watched = new WatchedValue(watchers, target, initial, read, this.#logError);
     this.#fetches.behindWatch(options.policy);
@@ -157,16 +169,27 @@ export class NexusStore<T, Id extends EntityId = string> {
    * @throws QueueError `queue/full`, `queue/entry-too-large`
    * @throws StorageError; whatever was thrown, nothing was stored
    */
-  async save(value: T, options?: WriteOptions): Promise<Write<T>> {
-    if (!this.#isValidated) return this.#writer.write(this.#access.saveOf(value, options), value);
+  save(value: T, options?: WriteOptions): Promise<Write<T>> {
+    if (!this.#isValidated) return this.#saveNow(value, options);
     return this.#inOrder(
       () => this.#access.prepareSave(value, options),
       ({ mutation, stored }) => this.#writer.write(mutation, stored),
     );
   }
 
+  /** Not async, since ten thousand saves at once feel every promise. */
+  #saveNow(value: T, options: WriteOptions | undefined): Promise<Write<T>> {
+    try {
+      return this.#writer.write(this.#access.saveOf(value, options), value);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   /** Stores several entities in one transaction here. On the server each stands for itself. */
   async saveAll(values: readonly T[], options?: WriteOptions): Promise<readonly Write<T>[]> {
+    requireKind('saveAll: values', values, LIST);
+    requireWriteOptions('saveAll', options);
     if (!this.#isValidated) {
       return this.#writer.writeAll(
         values.map((value) => ({ mutation: this.#access.saveOf(value, options), value })),
@@ -206,6 +229,7 @@ export class NexusStore<T, Id extends EntityId = string> {
   /** Deletes all entities, or those a query selects, in one transaction here. Returns how many. */
   async deleteAll(query: Query<T> = {}, options?: DeleteOptions): Promise<number> {
     const plan = planOf(query);
+    requireWriteOptions('deleteAll', options);
     return this.#inOrder(
       () => plan,
       () => this.#writer.deleteAll(plan, (id) => this.#access.prepareDelete(id, options)),

@@ -1,5 +1,6 @@
+import { oneOf, requireOptions, shown, type Kinds } from '../model/arguments.ts';
 import { UsageError } from '../model/errors.ts';
-import { durationMs, type Duration } from '../model/duration.ts';
+import { DURATION, durationMs, type Duration } from '../model/duration.ts';
 import { ANONYMOUS, partitionNumber, principalPartition } from '../queue/partitions.ts';
 import { readGate, withoutRefusal, writeGate } from '../sync/gate.ts';
 import type { Principal } from '../sync/sync-context.ts';
@@ -23,7 +24,10 @@ export interface SignOutOptions {
 
 const FLUSH_BUDGET_MS = 10_000;
 const ERASE_COST = 400;
-const MODES: readonly unknown[] = ['keep', 'flush', 'discard'];
+const SIGN_OUT_OPTIONS: Kinds<SignOutOptions> = {
+  pending: oneOf('keep', 'flush', 'discard'),
+  timeout: DURATION,
+};
 
 /** Who is signed in: whose rows are seen, and as whom entries are sent. */
 export class Principals {
@@ -37,7 +41,7 @@ export class Principals {
     if (typeof principal !== 'string' || principal === '') {
       throw new UsageError(
         'usage/invalid-argument',
-        'signIn needs the stable id of a user: never a token',
+        `signIn needs the stable id of a user, never a token: a text, not ${typeof principal === 'string' ? 'an empty one' : shown(principal)}`,
       );
     }
     await this.#core.open();
@@ -45,13 +49,9 @@ export class Principals {
     else await this.#become(principal);
   }
 
-  async signOut({ pending = 'keep', timeout }: SignOutOptions): Promise<void> {
-    if (!MODES.includes(pending)) {
-      throw new UsageError(
-        'usage/invalid-argument',
-        `pending must be 'keep', 'flush' or 'discard', not ${JSON.stringify(pending)}`,
-      );
-    }
+  async signOut(options: SignOutOptions): Promise<void> {
+    requireOptions('signOut', options, SIGN_OUT_OPTIONS);
+    const { pending = 'keep', timeout } = options;
     const budget = durationMs(timeout ?? FLUSH_BUDGET_MS, 'timeout');
     await this.#core.open();
     if (pending === 'flush') await this.#core.sync({ budget, reason: 'sign-out' });
@@ -95,11 +95,6 @@ export class Principals {
 
   async #erase(partition: number): Promise<void> {
     const { writer, fates } = this.#core;
-    const nextSeq = await writer.read(async (uow) => {
-      await uow.loadState();
-      return uow.state.nextSeq;
-    });
-    fates.onErasing(partition, nextSeq);
     while (await writer.write((uow) => erasePartition(uow, partition), { cost: ERASE_COST }));
     fates.onErased(partition);
   }

@@ -1,3 +1,4 @@
+import { OBJECT, shown } from '../model/arguments.ts';
 import { UsageError } from '../model/errors.ts';
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
 
@@ -54,39 +55,47 @@ const OPERATORS: ReadonlySet<string> = new Set(['eq', 'ne', 'gt', 'gte', 'lt', '
 
 /** @throws UsageError `usage/invalid-argument` */
 export function planOf<T>(query: Query<T>): Plan {
+  if (!OBJECT.fits(query)) throw invalid(`a query is an object, not ${shown(query)}`);
   const unknown = Object.keys(query).find((key) => !QUERY_KEYS.has(key));
   if (unknown !== undefined)
-    throw new UsageError(
-      'usage/invalid-argument',
-      `a query has where, orderBy, limit and after, not ${unknown}`,
-    );
-  const { limit = Number.MAX_SAFE_INTEGER } = query;
+    throw invalid(`a query has where, orderBy, limit and after, not ${unknown}`);
+  const { limit = Number.MAX_SAFE_INTEGER, where } = query;
   if (!Number.isInteger(limit) || limit < 0) {
-    throw new UsageError(
-      'usage/invalid-argument',
-      `limit must be a whole number, not ${String(limit)}`,
-    );
+    throw invalid(`limit must be a whole number, not ${shown(limit)}`);
   }
+  if (where !== undefined && !OBJECT.fits(where))
+    throw invalid(`where must be an object with fields, not ${shown(where)}`);
   const orders = query.orderBy === undefined ? [] : [query.orderBy].flat();
   return {
-    conditions: Object.entries(query.where ?? {}).flatMap(([field, wanted]) =>
+    conditions: Object.entries(where ?? {}).flatMap(([field, wanted]) =>
       conditionsOf(field, wanted),
     ),
-    order: (orders as readonly OrderBy<Record<string, unknown>>[]).map((by) =>
-      typeof by === 'string'
-        ? { field: by, isDescending: false }
-        : { field: by.field, isDescending: by.direction === 'descending' },
-    ),
+    order: orders.map(orderOf),
     limit,
     after: query.after === undefined ? null : parseCursor(query.after, orders.length),
   };
+}
+
+function orderOf(by: unknown): Plan['order'][number] {
+  if (typeof by === 'string') return { field: by, isDescending: false };
+  const { field, direction = 'ascending' } = (by ?? {}) as Record<string, unknown>;
+  const isDescending = direction === 'descending';
+  if (typeof field === 'string' && (isDescending || direction === 'ascending'))
+    return { field, isDescending };
+  throw invalid(
+    `orderBy takes fields, or { field, direction: 'ascending' or 'descending' }, not ${shown(by)}`,
+  );
+}
+
+function invalid(message: string): UsageError {
+  return new UsageError('usage/invalid-argument', message);
 }
 
 function conditionsOf(field: string, wanted: unknown): Condition[] {
   if (!isComparison(wanted)) return [{ field, operator: 'eq', operand: wanted }];
   return Object.entries(wanted).map(([operator, operand]) => {
     if (operator === 'in' && !Array.isArray(operand)) {
-      throw new UsageError('usage/invalid-argument', `where.${field}.in must be a list`);
+      throw invalid(`where.${field}.in must be a list, not ${shown(operand)}`);
     }
     return { field, operator: operator as Condition['operator'], operand };
   });
@@ -116,7 +125,7 @@ function parseCursor(cursor: string, fields: number): readonly unknown[] {
   } catch {
     // Falls through to the one error for everything that is not a cursor.
   }
-  throw new UsageError('usage/invalid-argument', 'after is not a cursor of an earlier page');
+  throw invalid('after is not a cursor of an earlier page');
 }
 
 /** True if the value satisfies all conditions. */

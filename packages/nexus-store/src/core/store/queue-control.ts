@@ -1,5 +1,16 @@
+import {
+  ANYTHING,
+  COUNT,
+  NAME,
+  requireKind,
+  requireOptions,
+  TEXT,
+  type Kind,
+  type Kinds,
+} from '../model/arguments.ts';
 import type { Entry, EntityId, EntryId } from '../model/entry.ts';
 import type { SyncPriority } from '../model/priority.ts';
+import { encodeValue } from '../model/value-codec.ts';
 import { deadEntries, entriesInOrder } from '../queue/claim.ts';
 import type { RemoteState } from '../queue/conflict.ts';
 import {
@@ -13,6 +24,7 @@ import {
 } from '../queue/control.ts';
 import { entryView, seqOfEntryId } from '../queue/entry-view.ts';
 import { effectiveRank, findEntry } from '../queue/lanes.ts';
+import { laneEntries } from '../queue/lookup.ts';
 import { requireRank } from '../queue/priority-sync-queue.ts';
 import { detailOf, type EntryRecord, type RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
@@ -20,6 +32,9 @@ import { conflictContext, decisionOf } from '../sync/conflict-decisions.ts';
 import type { Resolution } from '../sync/conflict-strategy.ts';
 import type { BackendCore } from './backend-core.ts';
 import { exportDeadLetters, type DeadLetterFilter } from './dead-letters.ts';
+import { requireId } from './mutation.ts';
+import { NO_COLLECTION, WatchedValue } from './watched-value.ts';
+import type { Watch } from './watchers.ts';
 
 /** The sides of a conflict that its lane waits for. null: the entity does not exist there. */
 export interface ConflictDetails {
@@ -31,7 +46,36 @@ export interface ConflictDetails {
   readonly remote: unknown;
 }
 
+/** Which entries to watch; everything given must hold. */
+export interface PendingChangesOptions {
+  readonly collection?: string;
+  /** Only those of this entity, dead letters that hold up the others included. Needs a collection. */
+  readonly entityId?: EntityId;
+  /**
+   * The most entries that are read after each change.
+   *
+   * @defaultValue `200`
+   */
+  readonly limit?: number;
+}
+
+const WATCH_LIMIT = 200;
 const LIST_LIMIT = 1_000_000;
+const FILTER: Kinds<DeadLetterFilter> = { collection: NAME, code: NAME };
+const WATCH_OPTIONS: Kinds<PendingChangesOptions> = {
+  collection: NAME,
+  entityId: ANYTHING,
+  limit: COUNT,
+};
+const ENTRY_ID: Kind = { ...TEXT, said: 'the id of an entry' };
+const RESOLUTION: Kind = {
+  said: "{ use: 'local' }, { use: 'remote' } or { use: 'merged', value }",
+  fits: (value) => {
+    const { use, ...rest } = (value ?? {}) as { readonly use?: unknown };
+    if (use === 'merged') return (rest as { readonly value?: unknown }).value !== undefined;
+    return use === 'local' || use === 'remote';
+  },
+};
 /** So many dead letters come back in one commit. */
 const RETRY_CHUNK = 100;
 
@@ -50,9 +94,11 @@ export class QueueControl {
     const { writer, partition } = await this.#opened();
     return writer.read(async (uow) => {
       const found: Entry[] = [];
+      const most = Math.min(limit, await countWaiting(uow, partition, collection));
+      if (most === 0) return found;
       // Page by page: a million may wait where ten were asked for.
       for await (const entry of entriesInOrder(uow, partition)) {
-        if (found.length >= limit) break;
+        if (found.length >= most) break;
         const isWanted = collection === undefined || entry.collection === collection;
         if (entry.state !== 'dead' && isWanted) found.push(await view(uow, entry));
       }
@@ -60,7 +106,56 @@ export class QueueControl {
     });
   }
 
+  /** The same as it changes, or the lane of one entity with what is dead in it. */
+  watchPendingChanges(options: PendingChangesOptions): Watch<readonly Entry[]> {
+    requireOptions('watchPendingChanges', options, WATCH_OPTIONS);
+    const { collection = NO_COLLECTION, limit = WATCH_LIMIT } = options;
+    const entityId =
+      options.entityId === undefined ? undefined : requireId(options.entityId, collection);
+    if (entityId !== undefined) requireKind('collection', collection, NAME);
+    let before = new Map<EntryId, { readonly text: string; readonly entry: Entry }>();
+    const read = async () => {
+      const found =
+        entityId === undefined
+          ? await this.pendingChanges(options.collection, limit)
+          : await this.#laneOf(collection, entityId, limit);
+      const kept = found.map((entry) => {
+        // Apart: a payload may be as deep as a value can be.
+        const { payload, ...facts } = entry;
+        const text = `${encodeValue(facts)}\n${encodeValue(payload)}`;
+        const known = before.get(entry.id);
+        return known?.text === text ? known : { text, entry };
+      });
+      before = new Map(kept.map((item) => [item.entry.id, item]));
+      return { value: kept.map(({ entry }) => entry), texts: kept.map(({ text }) => text) };
+    };
+    // Who begins to wait changes the row too: a lane that is empty has nothing to follow.
+    const target =
+      entityId === undefined
+        ? { collection: NO_COLLECTION, followsQueue: () => true }
+        : {
+            collection,
+            id: entityId,
+            followsQueue: (entries: readonly Entry[]) => entries.length > 0,
+          };
+    return new WatchedValue<readonly Entry[]>(this.#core.watchers, target, [], read, (error) =>
+      this.#core.runtime.logger.log('error', 'the queue could not be read', {
+        error: String(error),
+      }),
+    );
+  }
+
+  async #laneOf(collection: string, id: EntityId, limit: number): Promise<readonly Entry[]> {
+    const { writer, partition } = await this.#opened();
+    return writer.read(async (uow) => {
+      const row = await uow.row(partition, collection, id);
+      const lane = row === undefined ? [] : await laneEntries(uow, row);
+      return Promise.all(lane.slice(0, limit).map((entry) => view(uow, entry)));
+    });
+  }
+
   async deadLetters(filter: DeadLetterFilter): Promise<readonly Entry[]> {
+    requireOptions('a filter of dead letters', filter, FILTER);
     const { writer, partition } = await this.#opened();
     return writer.read(async (uow) => {
       const dead = await deadEntries(uow, partition, LIST_LIMIT);
@@ -109,7 +204,7 @@ export class QueueControl {
     return count;
   }
 
-  discard(id: EntryId): Promise<boolean> {
+  async discard(id: EntryId): Promise<boolean> {
     return this.#write(id, false, (uow, seq, core) =>
       discardEntry(uow, core.partition, seq, core.collections.rulesOf),
     );
@@ -119,7 +214,7 @@ export class QueueControl {
     return exportDeadLetters(await this.deadLetters(filter), this.#core.runtime.clock.now());
   }
 
-  cancel(id: EntryId): Promise<CancelResult> {
+  async cancel(id: EntryId): Promise<CancelResult> {
     return this.#write<CancelResult>(id, 'not-found', (uow, seq, core) =>
       cancelEntry(uow, core.partition, seq, core.collections.rulesOf),
     );
@@ -149,6 +244,7 @@ export class QueueControl {
     id: EntryId,
     resolution: Exclude<Resolution<unknown>, { use: 'later' }>,
   ): Promise<boolean> {
+    requireKind('resolution', resolution, RESOLUTION);
     const resolved = await this.#write(id, false, async (uow, seq, core) => {
       const entry = await findEntry(uow, core.partition, seq);
       if (entry === undefined) return false;
@@ -172,6 +268,7 @@ export class QueueControl {
     id: EntryId,
     look: (uow: UnitOfWork, entry: EntryRecord) => Promise<R>,
   ): Promise<R | undefined> {
+    requireKind('id', id, ENTRY_ID);
     const seq = seqOfEntryId(id);
     if (seq === null) return undefined;
     const { writer, partition } = await this.#opened();
@@ -186,6 +283,7 @@ export class QueueControl {
     missing: R,
     change: (uow: UnitOfWork, seq: number, core: BackendCore) => Promise<R>,
   ): Promise<R> {
+    requireKind('id', id, ENTRY_ID);
     const seq = seqOfEntryId(id);
     if (seq === null) return missing;
     const core = await this.#opened();
@@ -193,6 +291,29 @@ export class QueueControl {
     core.onChanged();
     return result;
   }
+}
+
+/**
+ * How many entries wait that are not dead, so that nobody reads on behind the last of them; infinite where
+ * the counters do not know.
+ */
+async function countWaiting(
+  uow: UnitOfWork,
+  partition: number,
+  collection: string | undefined,
+): Promise<number> {
+  await uow.loadState();
+  const { pending, conflicts } = uow.counters(partition);
+  const total = pending.reduce((sum, count) => sum + count, 0);
+  if (collection === undefined) return total + conflicts;
+  const counts = uow.state.collections(partition);
+  // Written before there were counters of collections.
+  if (Object.values(counts).reduce((sum, count) => sum + count, 0) !== total) return Infinity;
+  const own = Object.hasOwn(counts, collection) ? (counts[collection] ?? 0) : 0;
+  if (conflicts === 0) return own;
+  const range = { index: 'parked', prefix: [partition, 'conflict'], limit: conflicts };
+  const inConflict = await uow.scanEntries(range);
+  return own + inConflict.filter((entry) => entry.collection === collection).length;
 }
 
 /** For those who look at a conflict without a run around it. */

@@ -37,7 +37,9 @@ async function writeAs(
   const { collection, id } = mutation;
   const stored = await core.writer.read((uow) => uow.row(partition, collection, id));
   const row = requireIdle(stored, partition, mutation);
+  const started = core.engine.beginRequest();
   const outcome = await pushOne(core, outgoingEntry(core, mutation, row), window, principal);
+  await core.engine.learn(outcome, started, window);
   if (outcome.kind !== 'applied') throw refusal(outcome);
   const { version = null, value } = outcome;
   await core.writer.write((uow) => storeApplied(core, uow, partition, mutation, version, value), {

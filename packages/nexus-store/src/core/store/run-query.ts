@@ -47,7 +47,7 @@ function pageOf(sorted: readonly Found[], plan: Plan): FoundPage {
 function inOrder(found: readonly Found[], plan: Plan): readonly Found[] {
   return found
     .filter((item) => isAfterCursor(item, plan))
-    .toSorted((a, b) => compareBy(plan, keyOf(a, plan), keyOf(b, plan)));
+    .sort((a, b) => compareBy(plan, keyOf(a, plan), keyOf(b, plan)));
 }
 
 function isAfterCursor(item: Found, plan: Plan): boolean {

@@ -30,6 +30,8 @@ export interface StatusSources {
   readonly calledAt: () => number | null;
   /** What is left to do was read anew. */
   readonly onRest: (rest: Rest) => void;
+  /** The queue was looked at, after changes of whatever kind. */
+  readonly onLooked: () => void;
 }
 
 /** Keeps `status` true: counts follow each commit, the rest is read soon after. */
@@ -132,6 +134,7 @@ export class StatusKeeper {
     const counts = isOvertaken ? (this.#counts ?? reading.counts) : reading.counts;
     this.#counts = counts;
     this.#publish(rest, counts, claimed, oldest?.enqueuedAt ?? null, now);
+    this.#sources.onLooked();
     return rest;
   }
 

@@ -1,7 +1,16 @@
+import {
+  COUNT,
+  FUNCTION,
+  NAME,
+  requireKind,
+  requireOptions,
+  type Kinds,
+} from '../model/arguments.ts';
 import type { Entry, EntryId } from '../model/entry.ts';
 import type { SyncEvent } from '../model/events.ts';
 import type { Live } from '../model/live.ts';
 import type { PriorityRank, SyncPriority } from '../model/priority.ts';
+import type { ContextLink } from '../ports/context-link.ts';
 import type { SyncReport } from '../model/sync-report.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { CancelResult, RetryResult } from '../queue/control.ts';
@@ -14,13 +23,21 @@ import { BackendCore, setCore } from './backend-core.ts';
 import type { BackendOptions } from './backend-options.ts';
 import type { DeadLetterFilter } from './dead-letters.ts';
 import { Principals, type SignOutOptions } from './principals.ts';
-import { QueueControl, type ConflictDetails } from './queue-control.ts';
+import { QueueControl, type ConflictDetails, type PendingChangesOptions } from './queue-control.ts';
 import { changeSession } from './session.ts';
 import { runTransaction, type TransactionStores } from './transaction.ts';
+import type { Watch } from './watchers.ts';
 
 export type { BackendOptions } from './backend-options.ts';
 export type { PendingOnSignOut, SignOutOptions } from './principals.ts';
-export type { ConflictDetails } from './queue-control.ts';
+export type { ConflictDetails, PendingChangesOptions } from './queue-control.ts';
+
+interface PendingOptions {
+  readonly collection?: string;
+  readonly limit?: number;
+}
+
+const PENDING_OPTIONS: Kinds<PendingOptions> = { collection: NAME, limit: COUNT };
 
 /**
  * A storage joined with a remote, and the one queue between them that all its stores share, so that
@@ -66,6 +83,7 @@ export class StoreBackend {
    * @throws UsageError `usage/invalid-argument` for more writes than the remote takes in one request
    */
   async transaction<R>(body: (tx: TransactionStores) => Promise<R> | R): Promise<R> {
+    requireKind('transaction: body', body, FUNCTION);
     await this.#core.open();
     return runTransaction(this.#core, body);
   }
@@ -126,6 +144,7 @@ export class StoreBackend {
 
   /** Hears every edge of queue and engine. Returns how to stop. */
   on(listener: (event: SyncEvent) => void): () => void {
+    requireKind('on: listener', listener, FUNCTION);
     return this.#core.events.on(listener);
   }
 
@@ -135,6 +154,7 @@ export class StoreBackend {
    * @throws RemoteError when the server cannot be asked
    */
   async fetch(collection: string): Promise<void> {
+    requireKind('fetch: collection', collection, NAME);
     const { engine } = await this.#opened();
     await engine.fetch(collection);
   }
@@ -153,10 +173,14 @@ export class StoreBackend {
   // ---- the queue, for people ---------------------------------------------------------------------
 
   /** Everything that is queued, in the order it would be sent, then what waits. */
-  pendingChanges(
-    options: { readonly collection?: string; readonly limit?: number } = {},
-  ): Promise<readonly Entry[]> {
+  async pendingChanges(options: PendingOptions = {}): Promise<readonly Entry[]> {
+    requireOptions('pendingChanges', options, PENDING_OPTIONS);
     return this.#control.pendingChanges(options.collection, options.limit);
+  }
+
+  /** The same as it changes; of one entity also what is dead. Looks at most every 50 ms. */
+  watchPendingChanges(options: PendingChangesOptions = {}): Watch<readonly Entry[]> {
+    return this.#control.watchPendingChanges(options);
   }
 
   deadLetters(filter: DeadLetterFilter = {}): Promise<readonly Entry[]> {
@@ -257,6 +281,32 @@ export class StoreBackend {
   /** @internal */
   emit(event: SyncEvent): void {
     this.#core.emit(event);
+  }
+
+  /** @internal Takes turns with other contexts that have this database open, and tells them of commits. */
+  linkWith(link: ContextLink): void {
+    this.#core.link = link;
+  }
+
+  /** @internal Another context may have committed something that a run under way should know of. */
+  lookAgain(): void {
+    this.#core.engine.notify(0);
+  }
+
+  /** @internal Whether to listen to the server's hints here. */
+  mayListen(isAllowed: boolean): void {
+    this.#core.mayListen(isAllowed);
+  }
+
+  /** @internal No screen, and nothing keeps this context alive: only runs that are asked for send. */
+  beHeadless(): void {
+    this.#core.beHeadless();
+  }
+
+  /** @internal What the storage calls its database; null if it does not say. */
+  get databaseName(): string | null {
+    const { name } = this.#core.storage as { readonly name?: unknown };
+    return typeof name === 'string' ? name : null;
   }
 
   /** @internal What the background policy decides on, read anew. */

@@ -1,3 +1,4 @@
+import { FUNCTION, requireKind } from '../model/arguments.ts';
 import type { EntityId } from '../model/entry.ts';
 import { StoreError, UsageError } from '../model/errors.ts';
 import { closeGroup } from '../queue/enqueue.ts';
@@ -106,6 +107,7 @@ class PendingWrites implements TransactionStores {
   }
 
   async transaction<R>(body: (tx: TransactionStores) => Promise<R> | R): Promise<R> {
+    requireKind('transaction: body', body, FUNCTION);
     const inner = new PendingWrites(this.#core, this.#partition, this.#reads, this);
     let result: R;
     try {

@@ -1,19 +1,34 @@
 import type { EntityId } from '../model/entry.ts';
-import { LiveValue, type Live } from '../model/live.ts';
+import type { Live } from '../model/live.ts';
 import type { ChangedRow } from '../queue/unit-of-work.ts';
 
-/** Reads a watched value anew; `texts` tell whether anything changed. */
-export interface Reading<T> {
-  readonly value: T;
-  readonly texts: readonly (string | null)[];
+/**
+ * What is known of something watched. `loading`: it was not read yet, here or as this user. `failed`: it
+ * could not be read; `value` is what was read before, if anything was. So nothing found and nothing known
+ * are never the same.
+ */
+export type WatchState<T> =
+  | { readonly status: 'loading'; readonly value: undefined; readonly error: undefined }
+  | { readonly status: 'ready'; readonly value: T; readonly error: undefined }
+  | { readonly status: 'failed'; readonly value: T | undefined; readonly error: unknown };
+
+/** Something watched. As a `Live` it is the value alone, silent while nothing is known. */
+export interface Watch<T> extends Live<T> {
+  readonly state: Live<WatchState<T>>;
+  /** Reads again, after a failure. Not needed otherwise: changes are followed. */
+  refresh(): void;
 }
 
 /** Something watched: one entity, or a query over a collection. */
-interface Watched {
+export interface Watched {
   readonly collection: string;
   /** undefined: any row of the collection. */
   readonly id: EntityId | undefined;
   refresh(): void;
+  /** What was read is not for the eyes of whoever looks now. */
+  forget(): void;
+  /** Something in the queue may have changed. */
+  onQueue(): void;
   close(): void;
 }
 
@@ -43,8 +58,12 @@ export class Watchers {
     if (set?.size === 0) this.#byCollection.delete(watched.collection);
   }
 
+  /** Nobody watches. */
+  get isIdle(): boolean {
+    return this.#byCollection.size === 0;
+  }
+
   onChanged(rows: Iterable<ChangedRow>, partition: number): void {
-    if (this.#byCollection.size === 0) return;
     const due = new Set<Watched>();
     for (const row of rows) {
       if (row.partition !== partition) continue;
@@ -60,9 +79,15 @@ export class Watchers {
     for (const set of this.#byCollection.values()) for (const watched of set) watched.refresh();
   }
 
+  /** Something in the queue may have changed, in whatever it is. */
+  onQueue(): void {
+    for (const set of this.#byCollection.values()) for (const watched of set) watched.onQueue();
+  }
+
   /** Another user: everyone looks again, and what is just being read is shown to nobody. */
   startAnew(): void {
     this.#epoch += 1;
+    for (const set of this.#byCollection.values()) for (const watched of set) watched.forget();
     this.refreshAll();
   }
 
@@ -73,108 +98,4 @@ export class Watchers {
       for (const watched of [...set]) watched.close();
     this.#byCollection.clear();
   }
-}
-
-/**
- * A live view of stored rows. It follows changes while someone listens; reads are joined, so that a
- * burst of writes costs one reading. Without a change of what is stored there is no notification.
- */
-export class WatchedValue<T> implements Live<T> {
-  readonly collection: string;
-  readonly id: EntityId | undefined;
-  readonly #read: () => Promise<Reading<T>>;
-  readonly #watchers: Watchers;
-  readonly #live: LiveValue<T>;
-  readonly #onError: (error: unknown) => void;
-  #texts: readonly (string | null)[] | undefined;
-  #listeners = 0;
-  #isReading = false;
-  #isStale = false;
-
-  constructor(
-    watchers: Watchers,
-    target: { readonly collection: string; readonly id?: EntityId },
-    initial: T,
-    read: () => Promise<Reading<T>>,
-    onError: (error: unknown) => void,
-  ) {
-    this.collection = target.collection;
-    this.id = target.id;
-    this.#watchers = watchers;
-    this.#read = read;
-    this.#onError = onError;
-    this.#live = new LiveValue(initial, onError);
-    this.subscribe = this.subscribe.bind(this);
-    this.refresh();
-  }
-
-  get current(): T {
-    return this.#live.current;
-  }
-
-  subscribe(listener: (value: T) => void): () => void {
-    if (this.#listeners === 0 && !this.#watchers.isClosed) {
-      this.#watchers.add(this);
-      // What happened while nobody listened was not followed.
-      this.refresh();
-    }
-    this.#listeners += 1;
-    const stop = this.#live.subscribe(listener);
-    let isActive = true;
-    return () => {
-      if (!isActive) return;
-      isActive = false;
-      stop();
-      this.#listeners -= 1;
-      if (this.#listeners === 0) this.#watchers.remove(this);
-    };
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterableIterator<T> {
-    const stop = this.subscribe(() => {});
-    try {
-      yield* this.#live;
-    } finally {
-      stop();
-    }
-  }
-
-  refresh(): void {
-    this.#isStale = true;
-    if (!this.#isReading) void this.#readAgain();
-  }
-
-  close(): void {
-    this.#live.close();
-  }
-
-  async #readAgain(): Promise<void> {
-    this.#isReading = true;
-    while (this.#isStale && !this.#watchers.isClosed) {
-      this.#isStale = false;
-      const { epoch } = this.#watchers;
-      try {
-        const reading = await this.#read();
-        if (epoch === this.#watchers.epoch) this.#publish(reading);
-        else this.#isStale = true;
-      } catch (error) {
-        if (!this.#watchers.isClosed) this.#onError(error);
-      }
-    }
-    this.#isReading = false;
-  }
-
-  #publish({ value, texts }: Reading<T>): void {
-    if (isUnchanged(this.#texts, texts)) return;
-    this.#texts = texts;
-    this.#live.set(value);
-  }
-}
-
-function isUnchanged(
-  before: readonly (string | null)[] | undefined,
-  after: readonly (string | null)[],
-): boolean {
-  if (before === undefined || before.length !== after.length) return false;
-  return after.every((text, index) => text === before[index]);
 }

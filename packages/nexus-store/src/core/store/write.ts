@@ -22,7 +22,7 @@ export interface Write<T> {
   readonly entry: EntryRef | null;
   /**
    * Resolves with the write's fate. Follows the entry: a later write folded into the same entry shares
-   * its fate. An entry that another context settled counts as applied. Rejects only if the signal
+   * its fate, also of what another context did with it. Rejects only if the signal
    * aborts or the backend is closed first.
    */
   synced(options?: { readonly signal?: AbortSignal }): Promise<Settled>;

@@ -27,7 +27,7 @@ const LONGEST_TIMER_MS = 2_000_000_000;
  */
 export class AutoSync {
   readonly #runtime: Runtime;
-  readonly #run: () => Promise<void>;
+  readonly #run: (isForEntries: boolean) => Promise<void>;
   readonly #isRunning: () => boolean;
   #isEnabled: boolean;
   #isBlocked = false;
@@ -35,12 +35,17 @@ export class AutoSync {
   #cancel: (() => void) | undefined;
   /** On the monotonic clock. */
   #dueAt: number | null = null;
+  #isForEntries = true;
   #failures = 0;
 
   constructor(
     runtime: Runtime,
     isEnabled: boolean,
-    runs: { readonly begin: () => Promise<void>; readonly isRunning: () => boolean },
+    runs: {
+      /** @param isForEntries it was called for entries that waited then, and for nothing else */
+      readonly begin: (isForEntries: boolean) => Promise<void>;
+      readonly isRunning: () => boolean;
+    },
   ) {
     this.#runtime = runtime;
     this.#isEnabled = isEnabled;
@@ -82,7 +87,7 @@ export class AutoSync {
   onRunFailed(): void {
     const delayMs = Math.min(RECOVER_CAP_MS, RECOVER_MS * 2 ** Math.min(this.#failures, 20));
     this.#failures += 1;
-    this.#callIn(delayMs);
+    this.#callIn(delayMs, false);
   }
 
   /** A run begins, whoever called for it: what is due is done by it. */
@@ -92,7 +97,7 @@ export class AutoSync {
 
   /** As soon as possible: the app came to the front, the network returned. */
   now(): void {
-    this.#callIn(0);
+    this.#callIn(0, false);
   }
 
   setEnabled(isEnabled: boolean): void {
@@ -114,15 +119,16 @@ export class AutoSync {
     return Math.max(0, at - this.#runtime.clock.now());
   }
 
-  #callIn(delayMs: number): void {
+  #callIn(delayMs: number, isForEntries = true): void {
     const { clock, timers } = this.#runtime;
     const dueAt = clock.elapsed() + delayMs;
     if (!this.#isEnabled || (this.#dueAt !== null && this.#dueAt <= dueAt)) return;
     this.#clear();
     this.#dueAt = dueAt;
+    this.#isForEntries = isForEntries;
     this.#cancel = timers.after(Math.min(delayMs, LONGEST_TIMER_MS), () => {
       this.#clear();
-      void this.#run();
+      void this.#run(this.#isForEntries);
     });
   }
 

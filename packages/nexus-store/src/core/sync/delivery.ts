@@ -1,8 +1,9 @@
 import { entryIdOf, nameOf } from '../queue/entry-view.ts';
 import type { Claim } from '../queue/claim.ts';
-import { detailOf, type EntryRecord } from '../queue/records.ts';
+import { detailOf, rowKey, type EntryRecord } from '../queue/records.ts';
 import { settleClaim, type Settlement } from '../queue/settle.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
+import { noteWait } from '../queue/waits.ts';
 import { isNexusError } from '../model/errors.ts';
 import { decideConflict, type Decided } from './conflict-decisions.ts';
 import type { GateLesson } from './gate.ts';
@@ -110,9 +111,10 @@ export class Delivery {
     // A process that was frozen wakes up with a lease that is over: what it holds is somebody else's.
     const leaseLeftMs = (): number => this.#claim.until - clock.now();
     const mayBegin = (): boolean => window.fits(0) && gates.isPassable && leaseLeftMs() > 0;
-    if (entries.length === 0 || !mayBegin()) return null;
+    if (entries.length === 0) return null;
     const startedAt = clock.elapsed();
-    const sent = await sendBatch(context, principal, window, entries, { mayBegin, leaseLeftMs });
+    const batch = { entries, rows: this.#claim.rows };
+    const sent = await sendBatch(context, principal, window, batch, { mayBegin, leaseLeftMs });
     if (sent?.isAnswered === true) sendTimes.record(clock.elapsed() - startedAt);
     return sent;
   }
@@ -199,16 +201,19 @@ export class Delivery {
           for (const [seq, decision] of decided)
             final.set(seq, await this.#upheld(uow, seq, decision));
           if (final.size > 0) await settleClaim(uow, this.#claim, final, rulesOf);
+          if ([...final.values()].some(isWait))
+            await noteWait(uow, this.#claim.partition, context.runtime.clock.now());
           const revived = await refundEntries(context, uow, this.#claim.partition, refunds);
           return { final, revived, gate: await gates.apply(uow, lesson) };
         },
-        { cost: settlements.size, rows: this.#claim.entries.map(keyOf) },
+        { cost: settlements.size, rows: this.#claim.entries.map(rowKey) },
       )
       .catch(async (error: unknown) => {
         await this.#learnAnyway(error, lesson);
         throw error;
       });
-    totals.dead -= done.revived;
+    // Some of them may have been buried by an earlier run.
+    totals.dead = Math.max(0, totals.dead - done.revived);
     gates.adopt(done.gate, lesson);
     this.#report(done.final);
   }
@@ -255,10 +260,6 @@ export class Delivery {
   }
 }
 
-function keyOf({ partition, collection, entity }: EntryRecord): {
-  partition: number;
-  collection: string;
-  id: EntryRecord['entity'];
-} {
-  return { partition, collection, id: entity };
+function isWait(settlement: Settlement): boolean {
+  return settlement.kind === 'release' && settlement.notBefore !== null;
 }

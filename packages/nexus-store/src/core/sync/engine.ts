@@ -1,14 +1,16 @@
 import { isNexusError, RemoteError } from '../model/errors.ts';
 import type { SyncEvent } from '../model/events.ts';
-import type { SyncFailure } from '../model/outcome.ts';
+import type { Outcome, SyncFailure } from '../model/outcome.ts';
 import type { PriorityRank } from '../model/priority.ts';
+import { ownerInTurn } from '../ports/context-link.ts';
 import type { SyncReport } from '../model/sync-report.ts';
+import { clockBackMs, moveWaits } from '../queue/waits.ts';
 import { askedToWaitUntil, type Gate } from './gate.ts';
 import { GateWatch } from './gate-watch.ts';
 import { isEndpointError, PullFailures } from './pull-failures.ts';
 import { PullPass, type PullEnd } from './pull-pass.ts';
 import { PushPass, type PushEnd } from './push-pass.ts';
-import { OutcomePolicy, RefusalStreaks } from './outcome-policy.ts';
+import { endpointOf, isWorking, OutcomePolicy, RefusalStreaks } from './outcome-policy.ts';
 import { nextAttemptAt, readRest, type Rest } from './rest.ts';
 import { RunWindow, SendTimes } from './run-window.ts';
 import type { Principal, RunTotals, SyncContext } from './sync-context.ts';
@@ -163,6 +165,28 @@ export class Engine {
     });
   }
 
+  /**
+   * A request outside of the queue begins, now.
+   *
+   * @returns its number, for `learn`
+   * @throws RemoteError `remote/throttled` if the server has just asked to be left alone
+   */
+  beginRequest(): number {
+    if (!this.#gates.isPassable)
+      throw heldError(this.#gates.gate, this.#context.runtime.clock.now());
+    return this.#gates.begin();
+  }
+
+  /** What such a request taught of the endpoint counts for all, as if the queue had sent it. */
+  async learn(outcome: Outcome, started: number, window: RunWindow): Promise<void> {
+    // Cut off by ourselves: that says nothing.
+    if (window.end !== undefined) return;
+    const lesson = this.#gates.lesson(endpointOf(outcome), isWorking(outcome), started);
+    if (lesson.kind === 'nothing') return;
+    const next = await this.#context.writer.write((uow) => this.#gates.apply(uow, lesson));
+    this.#gates.adopt(next, lesson);
+  }
+
   /** Tells a run under way that entries came or became free. */
   notify(best: PriorityRank): void {
     this.#hasNews = true;
@@ -205,9 +229,13 @@ export class Engine {
 
   /** How long the server still wants to be left alone. */
   async askedToWaitMs(): Promise<number> {
-    const now = this.#context.runtime.clock.now();
-    const until = askedToWaitUntil(await this.#gates.load(), now);
-    return until === null ? 0 : until - now;
+    try {
+      await this.#gates.load();
+    } catch {
+      // The storage is closing or busy: what this process knows counts all the same.
+    }
+    const until = this.#gates.askedUntil;
+    return until === null ? 0 : until - this.#context.runtime.clock.now();
   }
 
   pause(): void {
@@ -272,11 +300,24 @@ export class Engine {
     // A server's wish to be left alone counts even for those who ask explicitly.
     const gate = await this.#gates.load();
     if (askedToWaitUntil(gate, runtime.clock.now()) !== null) return 'blocked';
+    await this.#followClock(run.principal.partition);
     let end = await this.#push(run);
     if (end === 'drained') end = await this.#pullAll(run);
     // What came while rows were fetched goes too: a caller counts on what was saved before its call.
     while (end === 'drained' && this.#hasNews) end = await this.#push(run);
     return end;
+  }
+
+  /** The clock was moved back: what waits for a time does not wait longer for it. */
+  async #followClock(partition: number): Promise<void> {
+    const { writer, runtime } = this.#context;
+    const now = runtime.clock.now();
+    const backMs = await writer.read((uow) => clockBackMs(uow, partition, now));
+    if (backMs === 0) return;
+    for (let from: readonly number[] | undefined = [now]; from !== undefined;) {
+      const start: readonly number[] = from;
+      from = await writer.write((uow) => moveWaits(uow, partition, start, backMs, now));
+    }
   }
 
   async #push(run: Run): Promise<PushEnd> {
@@ -285,6 +326,8 @@ export class Engine {
     const random = (): number => runtime.random.float();
     const { maxBatch } = remote.capabilities;
     const policy = new OutcomePolicy(options, maxBatch, this.#streaks, random);
+    const link = this.#context.link();
+    const owner = ownerInTurn(link, this.#owner);
     const pass = new PushPass(
       {
         context: this.#context,
@@ -296,13 +339,17 @@ export class Engine {
         totals: run.totals,
         pull: (collection) => this.#pullForConflict(collection, run),
       },
-      this.#owner,
+      owner,
       this.#onChange,
     );
     this.#pass = pass;
-    this.#setPhase('pushing');
     try {
-      return await pass.run();
+      const { signal } = run.window;
+      const end = await link.drain(owner, signal, () => {
+        this.#setPhase('pushing');
+        return pass.run();
+      });
+      return end ?? run.window.end ?? 'aborted';
     } finally {
       this.#pass = undefined;
     }

@@ -26,6 +26,8 @@ export class GateWatch {
   #gate: Gate = GATE_SHUT;
   /** A wish to wait that was heard and is still being stored. Epoch milliseconds. */
   #askedUntil = 0;
+  /** Grows with everything that this process learns. */
+  #changes = 0;
   #begun = 0;
   /** Requests up to this number began before the last failure was known. */
   #begunBeforeFailure = 0;
@@ -41,7 +43,10 @@ export class GateWatch {
   /** Reads the gate anew. A clock that was moved back is noticed here, and its waits begin anew. */
   async load(): Promise<Gate> {
     const { writer, runtime } = this.#context;
+    const seen = this.#changes;
     const stored = await writer.read(readGate);
+    // What an answer has taught meanwhile is newer than what was read.
+    if (seen !== this.#changes) return this.#gate;
     this.#askedUntil = 0;
     if (reanchored(stored, runtime.clock.now()) === stored) {
       this.#gate = stored;
@@ -66,8 +71,14 @@ export class GateWatch {
 
   /** The same, as far as this run knows: another request's answer may have come since the claim. */
   get isPassable(): boolean {
+    return this.askedUntil === null;
+  }
+
+  /** Until when the server wants to be left alone, as far as this process knows; null: it may be called. */
+  get askedUntil(): number | null {
     const now = this.#context.runtime.clock.now();
-    return this.#askedUntil <= now && askedToWaitUntil(this.#gate, now) === null;
+    const until = Math.max(this.#askedUntil, askedToWaitUntil(this.#gate, now) ?? 0);
+    return until > now ? until : null;
   }
 
   /** A request begins. Returns its number. */
@@ -84,6 +95,7 @@ export class GateWatch {
     if (endpoint === null) return works && isNews ? { kind: 'works' } : NOTHING;
     if (!isNews && endpoint.retryAfterMs === undefined && endpoint.block === null) return NOTHING;
     this.#begunBeforeFailure = this.#begun;
+    this.#changes += 1;
     const { retryAfterMs = 0 } = endpoint;
     if (retryAfterMs > 0)
       this.#askedUntil = clock.now() + Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
@@ -105,6 +117,7 @@ export class GateWatch {
   adopt(next: Gate, lesson: GateLesson): void {
     const before = this.#gate;
     this.#gate = next;
+    this.#changes += 1;
     const { emit } = this.#context;
     if (isOpen(before) && !isOpen(next)) emit({ type: 'gate-closed' });
     if (lesson.kind !== 'failed') return;

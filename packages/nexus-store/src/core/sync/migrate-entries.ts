@@ -1,6 +1,7 @@
 import type { Operation } from '../model/entry.ts';
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
 import type { Claim } from '../queue/claim.ts';
+import { settleRowOf } from '../queue/fold.ts';
 import { detailOf, withDetail, type EntryRecord } from '../queue/records.ts';
 import { recountBytes } from '../queue/removal.ts';
 import type { Settlement } from '../queue/settle.ts';
@@ -118,7 +119,7 @@ async function migrateEntry(
 }
 
 async function storeMigrated(
-  { writer }: SyncContext,
+  { writer, rulesOf }: SyncContext,
   claim: Claim,
   changed: readonly EntryRecord[],
 ): Promise<void> {
@@ -128,12 +129,12 @@ async function storeMigrated(
       const stored = await uow.entryAt(entry.position);
       if (stored === undefined || stored.seq !== entry.seq) continue;
       recountBytes(uow, stored, entry.payload);
-      uow.putEntry({
-        ...stored,
-        payload: entry.payload,
-        idempotencyKey: entry.idempotencyKey,
-        detail: entry.detail,
-      });
+      // Of the rest of its details others may have written meanwhile.
+      const { payload, idempotencyKey } = entry;
+      const { schemaVersion } = detailOf(entry);
+      uow.putEntry(withDetail({ ...stored, payload, idempotencyKey }, { schemaVersion }));
+      // What the app sees is what will be sent.
+      await settleRowOf(uow, entry, rulesOf(entry.collection));
     }
   });
 }

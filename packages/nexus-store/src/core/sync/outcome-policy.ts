@@ -217,6 +217,14 @@ export class OutcomePolicy {
   }
 }
 
+/** What the outcome of a single request says of the endpoint; null: nothing against it. */
+export function endpointOf(outcome: Outcome): EndpointFailure | null {
+  if (outcome.kind === 'unauthorised') return endpointFailure(outcome.failure, 'unauthorised');
+  if (outcome.kind !== 'retry' || outcome.scope !== 'endpoint') return null;
+  const block = outcome.upgradeRequired === true ? 'upgrade-required' : null;
+  return { ...endpointFailure(outcome.failure, block), retryAfterMs: outcome.retryAfterMs };
+}
+
 function judgeEndpoint(entry: EntryRecord, outcome: Retry, verdict: Verdict): void {
   const { failure, retryAfterMs } = outcome;
   verdict.settlements.set(entry.seq, release(outcome.ambiguous ? 1 : 0, failure));
@@ -281,7 +289,7 @@ function isForbidden(outcome: Outcome): outcome is Extract<Outcome, { kind: 'rej
 }
 
 /** True if the server looked at the entry and could judge it. */
-function isWorking(outcome: Outcome): boolean {
+export function isWorking(outcome: Outcome): boolean {
   switch (outcome.kind) {
     case 'applied':
     case 'conflict':

@@ -33,11 +33,11 @@ export function outgoing(entry: EntryRecord, row: RowRecord | undefined): Outgoi
  */
 export function outgoingBatch(
   entries: readonly EntryRecord[],
-  rows: readonly (RowRecord | undefined)[],
+  rows: ReadonlyMap<number, RowRecord>,
 ): OutgoingEntry[] {
   const seen = new Set<string>();
-  return entries.map((entry, index) => {
-    const sent = outgoing(entry, rows[index]);
+  return entries.map((entry) => {
+    const sent = outgoing(entry, rows.get(entry.seq));
     const lane = laneKey(entry.partition, entry.collection, entry.entity);
     const isFollower = seen.has(lane);
     seen.add(lane);

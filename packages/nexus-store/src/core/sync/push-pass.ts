@@ -1,3 +1,4 @@
+import { isOwnerGone } from '../ports/context-link.ts';
 import { claimEntries, expiredEntries, type Claim } from '../queue/claim.ts';
 import { rankOfPosition } from '../queue/position.ts';
 import { buryEntry } from '../queue/settle.ts';
@@ -156,9 +157,11 @@ export class PushPass {
           owner: this.#owner,
           leaseMs: options.leaseMs,
           limit,
+          maxBytes: options.maxBatchBytes,
           now,
           worst,
           deferLow: true,
+          isGone: (owner) => isOwnerGone(context.link(), owner),
           held: new Set([...this.#flights].map(({ claim }) => claim.fence)),
           agingMs: options.agingMs,
         });

@@ -2,6 +2,7 @@ import type { PriorityRank } from '../model/priority.ts';
 import { nextDueAt } from '../queue/claim.ts';
 import { rankOfPosition, readyRange } from '../queue/position.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
+import { clockBackMs } from '../queue/waits.ts';
 import { blockOf, gateUntil, readGate, type Gate } from './gate.ts';
 
 /** What is left to do for one user, and when: the one source of every timer and wake-up. */
@@ -32,7 +33,7 @@ export async function readRest(
   return {
     remaining,
     readyRank: remaining === 0 ? null : await bestReady(uow, partition),
-    dueAt: remaining === 0 ? null : await nextDueAt(uow, partition, now),
+    dueAt: remaining === 0 ? null : await dueAfter(uow, partition, now),
     heldUntil: gateUntil(gate, now),
     isBlocked: isHalted || blockOf(gate, partition) !== null,
     gate,
@@ -44,6 +45,13 @@ export function nextAttemptAt(rest: Rest, now: number): number | null {
   if (rest.isBlocked || rest.remaining === 0) return null;
   const at = rest.readyRank === null ? rest.dueAt : now;
   return at === null ? null : Math.max(at, rest.heldUntil ?? 0, now);
+}
+
+/** A clock that was moved back delays nothing: the run that begins then moves the waits as well. */
+async function dueAfter(uow: UnitOfWork, partition: number, now: number): Promise<number | null> {
+  const dueAt = await nextDueAt(uow, partition, now);
+  if (dueAt === null || dueAt <= now) return dueAt;
+  return Math.max(now, dueAt - (await clockBackMs(uow, partition, now)));
 }
 
 async function bestReady(uow: UnitOfWork, partition: number): Promise<PriorityRank | null> {

@@ -124,7 +124,7 @@ export class SendTimes {
   /** What nine of ten of the last sends stayed under; 0 without any. */
   get p90Ms(): number {
     if (this.#times.length === 0) return 0;
-    const sorted = this.#times.toSorted((a, b) => a - b);
+    const sorted = [...this.#times].sort((a, b) => a - b);
     return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.9))] as number;
   }
 }

@@ -1,6 +1,6 @@
 import type { Outcome } from '../model/outcome.ts';
+import type { Claim } from '../queue/claim.ts';
 import { entryIdOf } from '../queue/entry-view.ts';
-import type { EntryRecord, RowRecord } from '../queue/records.ts';
 import { checkedOutcomes, unusable } from './outcome-check.ts';
 import { outgoingBatch } from './outgoing.ts';
 import { limitedSignal, withPatience } from './patience.ts';
@@ -20,7 +20,7 @@ export interface SendLimits {
 /** What came of one request. */
 export interface Sent {
   readonly outcomes: readonly Outcome[];
-  /** The version of each entity's row when the request left, by the entry's seq. */
+  /** The version of each entity's row that the entries were made on, by the entry's seq. */
   readonly versions: ReadonlyMap<number, string | null>;
   /** The remote came back by itself, so the time it took says something. */
   readonly isAnswered: boolean;
@@ -35,13 +35,12 @@ export async function sendBatch(
   context: SyncContext,
   principal: Principal,
   window: RunWindow,
-  entries: readonly EntryRecord[],
+  { entries, rows }: Pick<Claim, 'entries' | 'rows'>,
   { mayBegin, leaseLeftMs }: SendLimits,
 ): Promise<Sent | null> {
   const { runtime, options, emit } = context;
-  const rows = await rowsOf(context, entries);
   if (!mayBegin()) return null;
-  const versions = new Map(entries.map(({ seq }, at) => [seq, rows[at]?.version ?? null]));
+  const versions = new Map(entries.map(({ seq }) => [seq, rows.get(seq)?.version ?? null]));
   emit({ type: 'push-started', entryIds: entries.map(({ seq }) => entryIdOf(seq)) });
   const timeoutMs = Math.min(options.requestTimeoutMs, window.leftMs, leaseLeftMs());
   const { signal, release } = limitedSignal(runtime.timers, window.signal, timeoutMs);
@@ -74,21 +73,4 @@ async function push(
     const detail = `the remote threw: ${String(error)}`;
     return unusable(batch.length, 'remote/protocol', clock.now(), detail);
   }
-}
-
-function rowsOf(
-  { writer }: SyncContext,
-  entries: readonly EntryRecord[],
-): Promise<readonly (RowRecord | undefined)[]> {
-  return writer.read(async (uow) => {
-    const keys = entries.map(({ partition, collection, entity }) => ({
-      partition,
-      collection,
-      id: entity,
-    }));
-    await uow.preloadRows(keys);
-    return Promise.all(
-      keys.map(({ partition, collection, id }) => uow.row(partition, collection, id)),
-    );
-  });
 }

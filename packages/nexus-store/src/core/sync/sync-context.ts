@@ -1,5 +1,6 @@
 import type { EntityId, Operation } from '../model/entry.ts';
 import type { SyncEvent } from '../model/events.ts';
+import type { ContextLink } from '../ports/context-link.ts';
 import type { Remote } from '../ports/remote.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { RulesOf } from '../queue/collection-rules.ts';
@@ -59,5 +60,7 @@ export interface SyncContext {
   principal(): Principal;
   collection(name: string): SyncedCollection | undefined;
   collections(): readonly SyncedCollection[];
+  /** The other contexts that have this database open. */
+  link(): ContextLink;
   readonly emit: (event: SyncEvent) => void;
 }

@@ -1,5 +1,16 @@
+import {
+  COUNT,
+  NUMBER,
+  OBJECT,
+  oneOf,
+  requireKind,
+  requireOptions,
+  SIGNAL,
+  TEXT,
+  type Kinds,
+} from '../model/arguments.ts';
 import type { Duration } from '../model/duration.ts';
-import { durationMs } from '../model/duration.ts';
+import { DURATION, durationMs, POSITIVE_DURATION } from '../model/duration.ts';
 import { UsageError } from '../model/errors.ts';
 import { DEFAULT_BACKOFF, type Backoff } from '../queue/backoff.ts';
 
@@ -15,12 +26,29 @@ export interface SyncOptions {
   readonly reason?: string;
 }
 
+const SYNC_OPTIONS: Kinds<SyncOptions> = {
+  deadline: NUMBER,
+  budget: DURATION,
+  signal: SIGNAL,
+  reason: TEXT,
+};
+
+/** @throws UsageError `usage/invalid-argument`, naming the option */
+export function requireSyncOptions(options: SyncOptions): void {
+  requireOptions('sync', options, SYNC_OPTIONS);
+}
+
 /** How the engine sends. Every value has a default; see `ENGINE_DEFAULTS`. */
 export interface EngineOptions {
   /** Requests in flight at once; one more is kept for critical entries. */
   readonly concurrency: number;
   /** Entries in one request, as far as the remote allows. Small, so that urgent writes go next. */
   readonly batchSize: number;
+  /**
+   * Length of all payloads of one request, about: a single entry or transaction may be larger. A character
+   * may take three bytes on the wire, so servers must take three times this.
+   */
+  readonly maxBatchBytes: number;
   /** The longest one request may take. */
   readonly requestTimeoutMs: number;
   /** How long a claim protects its entries: longer than a request, or two runners may send the same. */
@@ -37,6 +65,7 @@ export interface EngineOptions {
 export const ENGINE_DEFAULTS: EngineOptions = {
   concurrency: 4,
   batchSize: 50,
+  maxBatchBytes: 1_048_576,
   requestTimeoutMs: 30_000,
   leaseMs: 40_000,
   backoff: DEFAULT_BACKOFF,
@@ -51,6 +80,13 @@ export interface SyncSettings {
   readonly concurrency?: number;
   /** @defaultValue `50` */
   readonly batchSize?: number;
+  /**
+   * About how many characters of payload one request carries at most; a larger entry goes alone. Servers
+   * must take about three times as many bytes.
+   *
+   * @defaultValue `1_048_576`
+   */
+  readonly maxBatchBytes?: number;
   /** @defaultValue `'30s'` */
   readonly requestTimeout?: Duration;
   /** @defaultValue the request timeout and ten seconds */
@@ -67,6 +103,22 @@ export interface SyncSettings {
   readonly aging?: Duration;
 }
 
+export const SYNC_SETTINGS: Kinds<SyncSettings> = {
+  concurrency: COUNT,
+  batchSize: COUNT,
+  maxBatchBytes: COUNT,
+  requestTimeout: POSITIVE_DURATION,
+  lease: DURATION,
+  backoff: OBJECT,
+  maxAttempts: COUNT,
+  aging: DURATION,
+};
+const BACKOFF_OPTIONS: Kinds<NonNullable<SyncSettings['backoff']>> = {
+  policy: oneOf('exponential', 'linear'),
+  initial: DURATION,
+  cap: DURATION,
+};
+
 /** @throws UsageError `usage/invalid-argument`, naming the field */
 export function engineOptions(settings: SyncSettings): EngineOptions {
   const requestTimeoutMs = durationMs(
@@ -82,9 +134,10 @@ export function engineOptions(settings: SyncSettings): EngineOptions {
   }
   return {
     ...ENGINE_DEFAULTS,
-    concurrency: wholeNumber(settings.concurrency ?? ENGINE_DEFAULTS.concurrency, 'concurrency'),
-    batchSize: wholeNumber(settings.batchSize ?? ENGINE_DEFAULTS.batchSize, 'batchSize'),
-    maxAttempts: wholeNumber(settings.maxAttempts ?? ENGINE_DEFAULTS.maxAttempts, 'maxAttempts'),
+    concurrency: count(settings.concurrency ?? ENGINE_DEFAULTS.concurrency, 'concurrency'),
+    batchSize: count(settings.batchSize ?? ENGINE_DEFAULTS.batchSize, 'batchSize'),
+    maxBatchBytes: count(settings.maxBatchBytes ?? ENGINE_DEFAULTS.maxBatchBytes, 'maxBatchBytes'),
+    maxAttempts: count(settings.maxAttempts ?? ENGINE_DEFAULTS.maxAttempts, 'maxAttempts'),
     requestTimeoutMs,
     leaseMs,
     backoff: backoffOf(settings),
@@ -93,6 +146,7 @@ export function engineOptions(settings: SyncSettings): EngineOptions {
 }
 
 function backoffOf({ backoff = {} }: SyncSettings): Backoff {
+  requireOptions('backoff', backoff, BACKOFF_OPTIONS);
   const capMs = durationMs(backoff.cap ?? DEFAULT_BACKOFF.capMs, 'backoff.cap');
   return {
     policy: backoff.policy ?? DEFAULT_BACKOFF.policy,
@@ -103,10 +157,7 @@ function backoffOf({ backoff = {} }: SyncSettings): Backoff {
   };
 }
 
-function wholeNumber(value: number, field: string): number {
-  if (Number.isInteger(value) && value > 0) return value;
-  throw new UsageError(
-    'usage/invalid-argument',
-    `${field} must be a whole number from 1, not ${value}`,
-  );
+function count(value: number, field: string): number {
+  requireKind(field, value, COUNT);
+  return value;
 }

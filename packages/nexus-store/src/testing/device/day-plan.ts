@@ -77,7 +77,7 @@ export class DayPlan {
     // A kill that would hit a later session happened to another app.
     const events = this.#events
       .filter((event) => !(event.kind === 'app' && isRemoval(event) && inSession(event.at)))
-      .toSorted((a, b) => a.at - b.at);
+      .sort((a, b) => a.at - b.at);
     const finished: DayEvent[] = [];
     for (const event of events) {
       const lowAt = battery.advance(event.at);

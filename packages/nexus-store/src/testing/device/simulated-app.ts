@@ -1,3 +1,4 @@
+import { abortWith } from '../../core/background/abort-with.ts';
 import type { DeviceState } from '../../core/ports/device-state.ts';
 import type { PlatformScheduler, StopReason, WakeUp } from '../../core/ports/platform-scheduler.ts';
 import type { VirtualProcess, VirtualRuntime } from '../virtual-runtime.ts';
@@ -84,7 +85,8 @@ export class SimulatedApp implements ModelHost {
   }
 
   runStopped(run: HostRun, reason: StopReason): void {
-    guarded(() => this.#aborts.get(run)?.abort(reason), this.#fail);
+    const abort = this.#aborts.get(run);
+    if (abort !== undefined) guarded(() => abortWith(abort, reason), this.#fail);
   }
 
   runEnded(record: RunRecord): void {

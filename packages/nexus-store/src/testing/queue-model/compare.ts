@@ -17,7 +17,7 @@ export async function compare(run: Run): Promise<void> {
   });
   const bySeq = new Map(entries.map((entry) => [entry.seq, entry]));
   expect(bySeq.size).toBe(entries.length);
-  const seen = entries.map((entry) => seenOf(entry, leased)).toSorted((a, b) => a.seq - b.seq);
+  const seen = entries.map((entry) => seenOf(entry, leased)).sort((a, b) => a.seq - b.seq);
   expect(seen).toEqual(model.entries.map(expectedOf));
   expect(await fixture.counters()).toEqual(countedAnew(entries));
   const pending = entries.filter(({ state }) => state === null).length;

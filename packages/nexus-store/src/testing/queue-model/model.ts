@@ -8,7 +8,8 @@ export class Model extends WritingModel {
     const { lane } = entry;
     const server = this.serverOf(lane);
     if (entry.isDetached) return this.remove(entry);
-    const isPulled = entry.isEchoed || entry.pinned !== undefined;
+    const isUnsure = entry.isRevived && this.setting.isPulled;
+    const isPulled = entry.isEchoed || isUnsure || entry.pinned !== undefined;
     if (!isPulled) this.server.set(lane, answer === undefined ? this.apply(server, entry) : answer);
     const wasHead = this.lane(lane)[0] === entry;
     this.remove(entry);
@@ -43,6 +44,7 @@ export class Model extends WritingModel {
         isEchoed: false,
         pinned: undefined,
         group: undefined,
+        followed: [...entry.after],
         after: new Set(),
       });
       for (const { after } of this.entries) after.delete(entry.seq);
@@ -63,6 +65,7 @@ export class Model extends WritingModel {
         notBefore: null,
         pinned: undefined,
         isEchoed: false,
+        isRevived: false,
       });
       if (use === 'merged') {
         entry.operation = merged === null ? 'delete' : remote === null ? 'create' : 'update';
@@ -127,10 +130,7 @@ export class Model extends WritingModel {
     const unit = this.unit(entry);
     for (const member of unit) {
       if (member.fence !== null || member.state === 'conflict') continue;
-      if (member.state === 'dead' && member.ambiguous !== 1) {
-        member.key = newKey();
-        member.ambiguous = 0;
-      }
+      if (member.state === 'dead' && member.ambiguous === 0) member.key = newKey();
       Object.assign(member, { state: null, attempts: 0, notBefore: null });
     }
     return this.isPlacedReady(unit) ? 'queued' : 'blocked';
@@ -145,7 +145,7 @@ export class Model extends WritingModel {
 
   reattach(entry: ModelEntry, newKey: () => string): string {
     const { lane } = entry;
-    const key = entry.ambiguous === 1 ? entry.key : newKey();
+    const key = entry.ambiguous === 0 ? newKey() : entry.key;
     const tail = this.lane(lane).at(-1);
     const before = this.entries;
     this.remove(entry);
@@ -158,6 +158,8 @@ export class Model extends WritingModel {
       ambiguous: entry.ambiguous === 1 ? 1 : null,
       attempts: 0,
       isDetached: false,
+      isRevived: entry.ambiguous === 1,
+      followed: [],
     };
     if (entry.seq < (tail?.seq ?? 0)) {
       const isFresh = tail?.state === null && tail.fence === null && tail.ambiguous !== 1;
@@ -173,10 +175,10 @@ export class Model extends WritingModel {
         this.entries = before;
         return error;
       }
-      this.append({ ...again, seq: this.nextSeq++ }, []);
+      this.append({ ...again, seq: this.nextSeq++ }, entry.followed);
       return this.isPlacedReady([this.entries.at(-1) as ModelEntry]) ? 'queued' : 'blocked';
     }
-    this.append(again, []);
+    this.append(again, entry.followed);
     return this.isPlacedReady([again]) ? 'queued' : 'blocked';
   }
 }

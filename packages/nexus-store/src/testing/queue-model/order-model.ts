@@ -23,6 +23,10 @@ export interface ModelEntry {
   claimedRank: number;
   isDetached: boolean;
   isEchoed: boolean;
+  /** It came back with an unknown fate: its effect may be older than what the row shows. */
+  isRevived: boolean;
+  /** What it came after when it left its lane. */
+  followed: readonly number[];
   pinned: { value: Value } | undefined;
 }
 
@@ -100,7 +104,7 @@ export class OrderModel {
     const eligible = units
       .filter((unit) => this.isEligible(unit, units, this.now))
       .map((unit) => ({ unit, rank: this.effective(unit, units) }))
-      .toSorted((a, b) => a.rank - b.rank || (a.unit[0]?.seq ?? 0) - (b.unit[0]?.seq ?? 0))
+      .sort((a, b) => a.rank - b.rank || (a.unit[0]?.seq ?? 0) - (b.unit[0]?.seq ?? 0))
       .filter(({ rank }) => rank <= worst);
     const sending = this.entries.filter(({ fence }) => fence !== null);
     const ranks = [...eligible, ...sending.map(({ claimedRank }) => ({ rank: claimedRank }))];

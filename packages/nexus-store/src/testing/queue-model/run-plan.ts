@@ -24,6 +24,7 @@ export async function runPlan(
   const rules = {
     onRejected: setting.onRejected,
     coalesce: setting.coalesce,
+    isPulled: setting.isPulled,
     applyCommand: (value: unknown, _command: string, args: unknown) =>
       add(value as object as { [field: string]: number }, args as Value),
     ...(setting.merges

@@ -88,7 +88,11 @@ export function settleStep(run: Run, which: number, how: readonly number[]): Ste
 function settleInModel(model: Model, entry: ModelEntry, settlement: Settlement): void {
   const said = 'ambiguous' in settlement ? settlement.ambiguous : undefined;
   // It was buried with the rest of its transaction.
-  if (entry.state === 'dead') return;
+  if (entry.state === 'dead') {
+    entry.ambiguous =
+      entry.ambiguous === 1 ? 1 : (('ambiguous' in settlement ? said : 0) ?? entry.ambiguous);
+    return;
+  }
   switch (settlement.kind) {
     case 'complete':
       return;

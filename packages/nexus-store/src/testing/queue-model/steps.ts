@@ -232,7 +232,7 @@ function expireStep(run: Run): Step {
             entry.state === null &&
             model.unit(entry).every(({ fence, ambiguous }) => fence === null && ambiguous !== 1),
         )
-        .toSorted((a, b) => (a.expiresAt ?? 0) - (b.expiresAt ?? 0) || a.seq - b.seq);
+        .sort((a, b) => (a.expiresAt ?? 0) - (b.expiresAt ?? 0) || a.seq - b.seq);
       for (const entry of expired) if (entry.state !== 'dead') model.bury(entry);
     },
   };

@@ -16,6 +16,8 @@ export interface ModelSetting {
   readonly onRejected: OnRejected;
   readonly coalesce: boolean;
   readonly merges: boolean;
+  /** A pull brings what the server has. */
+  readonly isPulled: boolean;
 }
 
 /** What rows hold, and what becomes of a new mutation. */
@@ -84,6 +86,8 @@ export class WritingModel extends OrderModel {
       claimedRank: 9,
       isDetached: false,
       isEchoed: false,
+      isRevived: false,
+      followed: [],
       pinned: undefined,
     };
     const isFresh =
@@ -110,7 +114,7 @@ export class WritingModel extends OrderModel {
       entry.after.add(seq);
     }
     this.value.set(lane, this.apply(this.localOf(lane), entry));
-    this.entries = [...this.entries, entry].toSorted((a, b) => a.seq - b.seq);
+    this.entries = [...this.entries, entry].sort((a, b) => a.seq - b.seq);
     return 'appended';
   }
 

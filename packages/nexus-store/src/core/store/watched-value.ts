@@ -1,0 +1,201 @@
+import { FUNCTION, requireKind } from '../model/arguments.ts';
+import type { EntityId } from '../model/entry.ts';
+import { LiveValue, type Live } from '../model/live.ts';
+import type { Watch, Watched, Watchers, WatchState } from './watchers.ts';
+
+/** Reads a watched value anew; `texts` tell whether anything changed. */
+export interface Reading<T> {
+  readonly value: T;
+  readonly texts: readonly (string | null)[];
+}
+
+/** Tells when it begins and when it ends to be listened to. */
+class FollowedValue<T> extends LiveValue<T> {
+  readonly #follow: () => () => void;
+
+  constructor(initial: T, onError: (error: unknown) => void, follow: () => () => void) {
+    super(initial, onError);
+    this.#follow = follow;
+  }
+
+  override subscribe(listener: (value: T) => void): () => void {
+    requireKind('subscribe: listener', listener, FUNCTION);
+    const unfollow = this.#follow();
+    const stop = super.subscribe(listener);
+    let isActive = true;
+    return () => {
+      if (!isActive) return;
+      isActive = false;
+      stop();
+      unfollow();
+    };
+  }
+}
+
+/** Never shows what another user saw. */
+class StateValue<T> extends FollowedValue<WatchState<T>> {
+  readonly #onLook: () => void;
+
+  constructor(onError: (error: unknown) => void, follow: () => () => void, onLook: () => void) {
+    super(LOADING, onError, follow);
+    this.#onLook = onLook;
+  }
+
+  override get current(): WatchState<T> {
+    this.#onLook();
+    return super.current;
+  }
+}
+
+/** What a watched value depends on. */
+export interface WatchTarget<T> {
+  /** Rows of this collection. */
+  readonly collection: string;
+  /** Only this one of them. */
+  readonly id?: EntityId;
+  /** True if changes of the queue concern it too, as long as this is its value. */
+  readonly followsQueue?: (value: T) => boolean;
+}
+
+/** A collection that does not exist: for what depends on the queue alone. */
+export const NO_COLLECTION = '';
+
+const LOADING = Object.freeze({ status: 'loading', value: undefined, error: undefined });
+
+/**
+ * A live view of stored rows. It follows changes while someone listens; reads are joined, so that a
+ * burst of writes costs one reading. Without a change of what is stored there is no notification.
+ */
+export class WatchedValue<T> implements Watch<T>, Watched {
+  readonly collection: string;
+  readonly id: EntityId | undefined;
+  readonly state: Live<WatchState<T>>;
+  readonly #read: () => Promise<Reading<T>>;
+  readonly #watchers: Watchers;
+  readonly #followsQueue: (value: T) => boolean;
+  readonly #live: LiveValue<T>;
+  readonly #state: LiveValue<WatchState<T>>;
+  readonly #onError: (error: unknown) => void;
+  #texts: readonly (string | null)[] | undefined;
+  /** Whose rows were read. */
+  #epoch: number;
+  #listeners = 0;
+  #isReading = false;
+  #isStale = false;
+
+  constructor(
+    watchers: Watchers,
+    target: WatchTarget<T>,
+    initial: T,
+    read: () => Promise<Reading<T>>,
+    onError: (error: unknown) => void,
+  ) {
+    this.collection = target.collection;
+    this.id = target.id;
+    this.#followsQueue = target.followsQueue ?? (() => false);
+    this.#watchers = watchers;
+    this.#epoch = watchers.epoch;
+    this.#read = read;
+    this.#onError = onError;
+    const follow = (): (() => void) => this.#follow();
+    this.#live = new FollowedValue(initial, onError, follow);
+    this.#state = new StateValue(onError, follow, () => this.#onLook());
+    this.state = this.#state;
+    this.subscribe = this.subscribe.bind(this);
+    this.refresh();
+  }
+
+  get current(): T {
+    return this.#live.current;
+  }
+
+  subscribe(listener: (value: T) => void): () => void {
+    return this.#live.subscribe(listener);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    return this.#live[Symbol.asyncIterator]();
+  }
+
+  refresh(): void {
+    this.#isStale = true;
+    if (!this.#isReading) void this.#readAgain();
+  }
+
+  onQueue(): void {
+    if (this.#followsQueue(this.#live.current)) this.refresh();
+  }
+
+  forget(): void {
+    this.#epoch = this.#watchers.epoch;
+    this.#texts = undefined;
+    this.#state.set(LOADING);
+  }
+
+  /** Nobody told it of another user while nobody listened. */
+  #onLook(): void {
+    if (this.#epoch !== this.#watchers.epoch) this.forget();
+  }
+
+  close(): void {
+    this.#live.close();
+    this.#state.close();
+  }
+
+  #follow(): () => void {
+    if (this.#listeners === 0 && !this.#watchers.isClosed) {
+      this.#onLook();
+      this.#watchers.add(this);
+      // What happened while nobody listened was not followed.
+      this.refresh();
+    }
+    this.#listeners += 1;
+    return () => {
+      this.#listeners -= 1;
+      if (this.#listeners === 0) this.#watchers.remove(this);
+    };
+  }
+
+  async #readAgain(): Promise<void> {
+    this.#isReading = true;
+    // Who makes it and listens in one turn causes one reading, not two.
+    await Promise.resolve();
+    while (this.#isStale && !this.#watchers.isClosed) {
+      this.#isStale = false;
+      const { epoch } = this.#watchers;
+      try {
+        const reading = await this.#read();
+        this.#onLook();
+        if (epoch === this.#watchers.epoch) this.#publish(reading);
+        else this.#isStale = true;
+      } catch (error) {
+        if (epoch === this.#watchers.epoch) this.#fail(error);
+        else this.#isStale = true;
+      }
+    }
+    this.#isReading = false;
+  }
+
+  #publish({ value, texts }: Reading<T>): void {
+    const isSame = isUnchanged(this.#texts, texts);
+    this.#texts = texts;
+    if (!isSame) this.#live.set(value);
+    if (!isSame || this.#state.current.status !== 'ready')
+      this.#state.set({ status: 'ready', value: this.#live.current, error: undefined });
+  }
+
+  #fail(error: unknown): void {
+    if (this.#watchers.isClosed) return;
+    this.#onError(error);
+    const { value } = this.#state.current;
+    this.#state.set({ status: 'failed', value, error });
+  }
+}
+
+function isUnchanged(
+  before: readonly (string | null)[] | undefined,
+  after: readonly (string | null)[],
+): boolean {
+  if (before === undefined || before.length !== after.length) return false;
+  return after.every((text, index) => text === before[index]);
+}

@@ -1,0 +1,3 @@
+import { runPageTests } from 'browser-harness/vitest';
+
+await runPageTests('in Chromium', new URL('./conformance.page.ts', import.meta.url));
