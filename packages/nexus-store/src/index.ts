@@ -33,13 +33,13 @@ import { createStandardRuntime } from './platforms/standard/standard-runtime.ts'
 export function createBackend(
   options: BackendOptions & { readonly runtime?: Runtime },
 ): StoreBackend {
-  return new StoreBackend(options.runtime ?? createStandardRuntime(), options);
+  return new StoreBackend(options?.runtime ?? createStandardRuntime(), options);
 }
 
 /** A durable queue of its own, for items that are not entities of a store. */
 export class PrioritySyncQueue<T> extends CoreQueue<T> {
   constructor(options: PrioritySyncQueueOptions & { readonly runtime?: Runtime }) {
-    super(options.runtime ?? createStandardRuntime(), options);
+    super(options?.runtime ?? createStandardRuntime(), options);
   }
 }
 
@@ -52,7 +52,7 @@ export class PrioritySyncQueue<T> extends CoreQueue<T> {
 export function defineBackgroundSync(
   definition: BackgroundSyncDefinition & { readonly runtime?: Runtime },
 ): BackgroundSync {
-  return define(definition.runtime ?? createStandardRuntime(), definition);
+  return define(definition?.runtime ?? createStandardRuntime(), definition);
 }
 
 /** Picks the background service of the platform it runs on. */
@@ -69,7 +69,7 @@ export const BackgroundSyncServiceFactory: {
 } = {
   create: (providers = registeredProviders(), parts = {}) =>
     CoreFactory.create(
-      parts.runtime ?? parts.backend?.runtime ?? createStandardRuntime(),
+      parts?.runtime ?? parts?.backend?.runtime ?? createStandardRuntime(),
       providers,
       parts,
     ),
@@ -78,10 +78,11 @@ export const BackgroundSyncServiceFactory: {
 /** Where nothing wakes the app: `isSupported` is false and every call resolves. */
 export class NoOpSyncService extends CoreNoOpSyncService {
   constructor(options: ServiceParts & { readonly runtime?: Runtime } = {}) {
-    super(options.runtime ?? options.backend?.runtime ?? createStandardRuntime(), options);
+    super(options?.runtime ?? options?.backend?.runtime ?? createStandardRuntime(), options);
   }
 }
 
+export { abortWith } from './core/background/abort-with.ts';
 export {
   BackgroundSyncConfig,
   type BackgroundSyncConfigOptions,
@@ -101,8 +102,10 @@ export type {
 } from './core/background/define-background-sync.ts';
 export type { Explanation, Reason, ReasonCode } from './core/background/explain.ts';
 export type { JournalRecord } from './core/background/journal.ts';
+export { noOpScheduler } from './core/background/no-op-scheduler.ts';
+export type { PlatformRun } from './core/background/platform-runs.ts';
 export { registerBackgroundSyncProvider } from './core/background/provider-registry.ts';
-export type { DeviceFacts, DeviceState } from './core/ports/device-state.ts';
+export { UNKNOWN_DEVICE, type DeviceFacts, type DeviceState } from './core/ports/device-state.ts';
 export type {
   Constraints,
   NetworkType,
@@ -127,6 +130,7 @@ export {
   StoreBackend,
   type BackendOptions,
   type ConflictDetails,
+  type PendingChangesOptions,
   type PendingOnSignOut,
   type SignOutOptions,
 } from './core/store/store-backend.ts';
@@ -135,6 +139,7 @@ export type { DeadLetterFilter } from './core/store/dead-letters.ts';
 export type { Comparison, OrderBy, Page, Query, Where } from './core/store/query.ts';
 export type { StandardSchema } from './core/store/standard-schema.ts';
 export type { StoreInTransaction, TransactionStores } from './core/store/transaction.ts';
+export type { Watch, WatchState } from './core/store/watchers.ts';
 export type { Settled, Write } from './core/store/write.ts';
 export type {
   QueueClaim,

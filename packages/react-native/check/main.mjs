@@ -1,5 +1,6 @@
 // Everything of this package that needs more than the main job installs: Kotlin against Android's real
-// signatures, Kotlin tests on a JDK, Swift's syntax, the config plugin, types of the peers, the Hermes compiler.
+// signatures, Kotlin tests on a JDK, Swift's syntax, the config plugin, types of the peers, the code of the guides,
+// Hermes: its compiler, and the tests of the core in its engine.
 //
 //   npm run check:react-native
 import { spawnSync } from 'node:child_process';
@@ -17,6 +18,7 @@ install();
 process.env['NODE_PATH'] = modules;
 createRequire(import.meta.url)('node:module').Module._initPaths();
 
+const { testGuides } = await import('./guides.mjs');
 const { testHermes } = await import('./hermes.mjs');
 const { testKotlin } = await import('./kotlin.mjs');
 const { testPlugin } = await import('./plugin.mjs');
@@ -29,6 +31,7 @@ const steps = [
   ['Swift syntax', testSwift],
   ['config plugin', testPlugin],
   ['types of the peers', checkTypes],
+  ['guides', testGuides],
   ['Hermes', testHermes],
 ];
 
@@ -52,7 +55,7 @@ function install() {
     ([path, { version, optional }]) => path === '' || optional || known[path]?.version === version,
   );
   if (isWhole) return;
-  console.error('Installing what only this check needs (about 800 MB) ...');
+  console.error('Installing what only this check needs (about 1.1 GB) ...');
   const options = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
   const { status } = spawnSync('npm', options, {
     cwd: here,

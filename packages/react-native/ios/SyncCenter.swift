@@ -8,8 +8,8 @@ final class SyncCenter: RunHost {
   let scheduler: SyncScheduler
   let assertion = BackgroundAssertion()
   private let modules = NSHashTable<NexusStoreSyncModule>.weakObjects()
-  /// As UIApplication says it, kept on the main thread and read anywhere.
-  private(set) var appState = "headless"
+  private let lock = NSLock()
+  private var lastState = "headless"
 
   private init() {
     scheduler = SyncScheduler(system: SystemScheduler(), values: UserDefaults.standard) {
@@ -28,8 +28,17 @@ final class SyncCenter: RunHost {
     DispatchQueue.main.async { self.modules.add(module) }
   }
 
+  /// As UIApplication said it: on the main thread, and read on others.
+  var appState: String {
+    lock.lock()
+    defer { lock.unlock() }
+    return lastState
+  }
+
   func moved(to state: String) {
-    appState = state
+    lock.lock()
+    lastState = state
+    lock.unlock()
     deviceChanged()
   }
 

@@ -1,14 +1,21 @@
 // A headless cold start as it is: the app's entry file bundled, evaluated in a JavaScript context of its own with
 // no more than Hermes has, over a database file that the process before left behind.
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createContext, runInContext } from 'node:vm';
-import { createVirtualRuntime, memoryRemote, MemoryServer } from 'nexus-store/testing';
+import { runInContext } from 'node:vm';
+import {
+  createVirtualRuntime,
+  memoryRemote,
+  MemoryServer,
+  PlainAbortController,
+} from 'nexus-store/testing';
 import type { AppContext } from 'nexus-store/testing';
 import { rolldown } from 'rolldown';
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { fakeAndroid, fakeIos, type EntryContext } from './fake/fake-phone.ts';
+import { hermesContext } from './fake/hermes-context.ts';
 import { EXPO_ANDROID, expoSqliteLookAlike } from './fake/sqlite-look-alikes.ts';
 
 interface Field {
@@ -50,7 +57,8 @@ function globalsOf(app: AppContext): Record<string, unknown> {
     clearTimeout: (id: number) => timeouts.get(id)?.(),
     setImmediate,
     performance: { now: () => clock.elapsed() },
-    AbortController,
+    AbortController: PlainAbortController,
+    expo: { uuidv4: randomUUID },
   };
 }
 
@@ -65,7 +73,7 @@ function evaluate({ app, native, tasks }: EntryContext, server: MemoryServer): F
   look();
   app.state.onChange(look);
   remote.answerWith(() => (isOffline ? 'refuse-connection' : 'apply'));
-  const context = createContext(globalsOf(app));
+  const context = hermesContext(globalsOf(app));
   const modules: Readonly<Record<string, unknown>> = {
     'expo-modules-core': { requireOptionalNativeModule: () => native },
     'expo-task-manager': { defineTask: tasks.defineTask },

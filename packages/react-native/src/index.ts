@@ -10,6 +10,7 @@ import { defineTask } from 'expo-task-manager';
 import {
   createStandardRuntime,
   registerBackgroundSyncProvider,
+  type BackgroundSync,
   type BackgroundSyncProvider,
   type Runtime,
 } from 'nexus-store';
@@ -17,9 +18,13 @@ import { BGTaskSchedulerService as IosService } from './bg-task-scheduler-servic
 import { NATIVE_MODULE, TASK_NAME, type NativeSyncModule } from './native-module.ts';
 import { phoneProviders } from './phone-background-sync.ts';
 import type { PhoneSenses } from './phone-device-state.ts';
-import type { PhoneServiceOptions } from './phone-sync-service.ts';
+import { PhoneSyncService, type PhoneServiceOptions } from './phone-sync-service.ts';
 import { createPhone } from './phone.ts';
+import { provideRandomValues, type Engine } from './random-values.ts';
 import { WorkManagerSyncService as AndroidService } from './work-manager-sync-service.ts';
+
+// Before any runtime is made: idempotency keys of many devices must never meet.
+provideRandomValues(globalThis as unknown as Engine);
 
 const runtime = createStandardRuntime();
 const phone = createPhone(
@@ -36,6 +41,15 @@ for (const provider of phoneProviders(phone)) registerBackgroundSyncProvider(pro
  */
 export function phoneBackgroundSync(senses: PhoneSenses = {}): readonly BackgroundSyncProvider[] {
   return phoneProviders(phone, senses);
+}
+
+/**
+ * Asks the system to run the background sync now, as it would by itself. Development builds only; rejects in
+ * others. False if there is no native module, or nothing is asked of the system.
+ */
+export async function forceRun(background: Pick<BackgroundSync, 'ready'>): Promise<boolean> {
+  const service = await background.ready;
+  return service instanceof PhoneSyncService ? service.forceRun() : false;
 }
 
 interface WithRuntime {

@@ -1,4 +1,4 @@
-import type { DeviceFacts, DeviceState } from 'nexus-store';
+import { UNKNOWN_DEVICE, type DeviceFacts, type DeviceState } from 'nexus-store';
 import type { NativeSyncModule, Subscription } from './native-module.ts';
 
 /** `expo-battery`, by shape. */
@@ -32,20 +32,6 @@ export interface PhoneSenses {
 /** Android calls a battery low at 15 %, iOS shows it at 20 %. */
 const LOW_LEVEL = 0.2;
 
-const NOTHING: DeviceFacts = {
-  isConnected: null,
-  isMetered: null,
-  isRoaming: null,
-  isCharging: null,
-  isBatteryLow: null,
-  isStorageLow: null,
-  isDeviceIdle: null,
-  isPowerSaving: null,
-  isBackgroundAllowed: null,
-  standbyBucket: null,
-  appState: null,
-};
-
 /**
  * What a phone says of itself: the native module first, then the packages an app has. A source that
  * fails leaves its facts unknown.
@@ -67,7 +53,7 @@ export class PhoneDeviceState implements DeviceState {
       network === undefined ? {} : known(networkFacts(network)),
     ]);
     // The first source that tells a fact is believed.
-    return Object.assign({}, NOTHING, ...sources.toReversed()) as DeviceFacts;
+    return Object.assign({}, UNKNOWN_DEVICE, ...sources.toReversed()) as DeviceFacts;
   }
 
   onChange(listener: () => void): () => void {

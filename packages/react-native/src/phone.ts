@@ -1,4 +1,4 @@
-import type { PlatformScheduler, Runtime } from 'nexus-store';
+import { noOpScheduler, type PlatformScheduler, type Runtime } from 'nexus-store';
 import { NativeScheduler } from './native-scheduler.ts';
 import type { NativeSyncModule } from './native-module.ts';
 import { RunInbox } from './run-inbox.ts';
@@ -32,23 +32,10 @@ export function createPhone(
 
 /** Expo Go, the web, or an app that was not rebuilt: there is no native module. */
 const absentScheduler: PlatformScheduler = {
-  capabilities: {
-    kinds: [],
-    constraints: [],
-    networkTypes: [],
-    minIntervalMs: 0,
-    maxRunMs: 0,
-    expedited: false,
-    idsShareOneWorker: false,
-    resultHonoured: false,
-    survivesKill: false,
-  },
-  onWakeUp: () => {},
+  ...noOpScheduler,
   schedule: async () => ({
     ok: false,
     code: 'schedule/unsupported',
     message: 'the native module is missing: use a development build, and rebuild the app',
   }),
-  cancel: async () => false,
-  pending: async () => [],
 };

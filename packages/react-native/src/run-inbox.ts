@@ -1,4 +1,4 @@
-import type { RunResult, Runtime, StopReason, WakeUp } from 'nexus-store';
+import { abortWith, type RunResult, type Runtime, type StopReason, type WakeUp } from 'nexus-store';
 import type { NativeRun, NativeStop, NativeVerdict } from './native-module.ts';
 
 /** After its signal aborted a run gets this long to complete; native code waits as long. */
@@ -59,7 +59,7 @@ export class RunInbox {
       if (controller.signal.aborted) return;
       cancelTimer();
       cancelTimer = timers.after(GRACE_MS, () => complete('retry'));
-      controller.abort(reason);
+      abortWith(controller, reason);
     };
     this.#runs.set(run.runId, { abort });
     if (Number.isFinite(run.deadline)) {

@@ -1,8 +1,10 @@
+import type { JournalRecord } from 'nexus-store';
 import type { AndroidDevice, IosDevice } from 'nexus-store/testing';
 import { describe, expect, test } from 'vitest';
 import { BGTaskSchedulerService } from './bg-task-scheduler-service.ts';
 import { FakeApp } from './fake/fake-app.ts';
 import { fakeAndroid, fakeIos, type FakePhone } from './fake/fake-phone.ts';
+import type { NativeRunRecord } from './native-module.ts';
 import { WorkManagerSyncService } from './work-manager-sync-service.ts';
 
 const MINUTE = 60_000;
@@ -259,3 +261,73 @@ describe('Android', () => {
     expect(app.arrived).toEqual(['n0']);
   });
 });
+
+describe.each(PHONES)('the log of the phone under %s', (_, create) => {
+  test('tells the journal of runs that nothing took up, and explain() names them', async () => {
+    const app = new FakeApp();
+    const { entry } = app;
+    let isEntryEmpty = false;
+    Object.assign(app, {
+      entry: (context: Parameters<typeof entry>[0]) => {
+        if (!isEntryEmpty) entry(context);
+      },
+    });
+    const phone = create(app);
+    await withPending(phone, app, 1);
+    // An update of the app whose entry file lost the import.
+    isEntryEmpty = true;
+    phone.device.app.kill();
+    phone.device.set({ network: 'unmetered' });
+    for (let hours = 0; hours < 48 && !phone.memory.log.some(isMissed); hours++)
+      await phone.device.advance('1h');
+
+    isEntryEmpty = false;
+    phone.device.set({ network: 'none' });
+    phone.device.app.kill();
+    phone.device.app.launch();
+    await phone.device.advance('5s');
+    const asked = Promise.all([app.background.explain(), app.background.history()]);
+    await phone.device.advance('5s');
+    const [{ reasons }, records] = await asked;
+
+    expect(records.at(-1)).toMatchObject({
+      source: 'platform',
+      result: 'retry',
+      appState: 'unknown',
+    });
+    expect(reasons.map(({ code }) => code)).toContain('run-did-not-start');
+  });
+
+  test('adds a run only once it has ended, or can no longer be at work', async () => {
+    const app = new FakeApp();
+    const phone = create(app);
+    await withPending(phone, app, 1);
+    const beganAt = phone.device.runtime.clock.now();
+    const record = { runId: 'cut', id: 'nexus-store.sync', attempt: 1, beganAt };
+    phone.memory.log.push({ ...record, endedAt: null, result: null, stopReason: null });
+    const early = history(phone, app);
+    await phone.device.advance('2s');
+    const atFirst = await early;
+    phone.memory.log = phone.memory.log.map((one) =>
+      one.runId === 'cut'
+        ? { ...one, endedAt: beganAt + 1, result: 'retry', stopReason: 'quota' }
+        : one,
+    );
+    const late = history(phone, app);
+    await phone.device.advance('2s');
+
+    expect(atFirst.some(({ runId }) => runId === 'cut')).toBe(false);
+    expect((await late).find(({ runId }) => runId === 'cut')).toMatchObject({
+      source: 'platform',
+      stopReason: 'quota',
+    });
+  });
+});
+
+const isMissed = ({ endedAt, result }: NativeRunRecord): boolean =>
+  endedAt !== null && result === 'retry';
+
+function history(phone: Phone, app: FakeApp): Promise<readonly JournalRecord[]> {
+  phone.device.app.launch();
+  return app.background.history();
+}

@@ -1,9 +1,11 @@
 // The real packages fit the shapes by which this package knows them. Compiled, never run.
 import * as OpSqlite from '@op-engineering/op-sqlite';
+import AsyncStorage from '@react-native-async-storage/async-storage';
 import * as BackgroundTask from 'expo-background-task';
 import * as Battery from 'expo-battery';
 import { requireOptionalNativeModule } from 'expo-modules-core';
 import * as Network from 'expo-network';
+import * as Notifications from 'expo-notifications';
 import * as SQLite from 'expo-sqlite';
 import * as TaskManager from 'expo-task-manager';
 import { BackgroundSyncConfig, createBackend, defineBackgroundSync } from 'nexus-store';
@@ -52,8 +54,7 @@ export const own = defineBackgroundSync({
   open: () => backend,
   config: new BackgroundSyncConfig({ requiresCharging: true }),
   providers: phoneBackgroundSync({ battery: Battery, network: Network }),
-  // expo-notifications' setBadgeCountAsync has this shape.
-  setBadge: async (count: number) => void count,
+  setBadge: async (count) => void (await Notifications.setBadgeCountAsync(count)),
 });
 
 export const overExpo = defineBackgroundSync({
@@ -69,5 +70,7 @@ export const overExpo = defineBackgroundSync({
 
 export const overFetch = defineBackgroundSync({
   open: () => backend,
-  providers: [backgroundFetch({ backgroundFetch: BackgroundFetch, platform: 'ios' })],
+  providers: [
+    backgroundFetch({ backgroundFetch: BackgroundFetch, platform: 'ios', memory: AsyncStorage }),
+  ],
 });

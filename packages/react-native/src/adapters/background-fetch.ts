@@ -4,7 +4,6 @@
  * @module
  */
 import {
-  BackgroundSyncService,
   createStandardRuntime,
   type BackgroundSyncProvider,
   type Constraints,
@@ -18,9 +17,10 @@ import {
   type SchedulerCapabilities,
   type WakeUp,
 } from 'nexus-store';
-import { PhoneDeviceState, type PhoneSenses } from '../phone-device-state.ts';
+import type { PhoneSenses } from '../phone-device-state.ts';
 import { requestRefusal } from '../request-refusal.ts';
 import { RunInbox } from '../run-inbox.ts';
+import { adapterProvider } from './adapter-provider.ts';
 import { readKnown, Weakened, type Known } from './weakened.ts';
 
 /** 0 none, 1 any, 2 unmetered, 3 not roaming, 4 cellular. */
@@ -119,19 +119,7 @@ export function backgroundFetchScheduler(options: BackgroundFetchOptions): Platf
 /** The provider for `defineBackgroundSync`: `providers: [backgroundFetch({ backgroundFetch: BackgroundFetch, platform: Platform.OS })]`. */
 export function backgroundFetch(options: BackgroundFetchOptions): BackgroundSyncProvider {
   const scheduler = backgroundFetchScheduler(options);
-  return {
-    name: 'react-native-background-fetch',
-    detect: () => true,
-    create: (runtime, parts) => {
-      const { battery, network } = options;
-      const senses = {
-        ...(battery === undefined ? {} : { battery }),
-        ...(network === undefined ? {} : { network }),
-      };
-      const deviceState = new PhoneDeviceState(null, senses);
-      return new BackgroundSyncService(runtime, { ...parts, scheduler, deviceState });
-    },
-  };
+  return adapterProvider('react-native-background-fetch', scheduler, options);
 }
 
 /** A request, and how often it was begun without an end. */

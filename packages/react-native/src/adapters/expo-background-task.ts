@@ -5,10 +5,8 @@
  * @module
  */
 import {
-  BackgroundSyncService,
   createStandardRuntime,
   type BackgroundSyncProvider,
-  type BackgroundSyncServiceOptions,
   type PendingRequest,
   type PlatformScheduler,
   type Runtime,
@@ -18,9 +16,10 @@ import {
   type WakeUp,
 } from 'nexus-store';
 import type { NativeVerdict, Subscription } from '../native-module.ts';
-import { PhoneDeviceState, type PhoneSenses } from '../phone-device-state.ts';
+import type { PhoneSenses } from '../phone-device-state.ts';
 import { requestRefusal } from '../request-refusal.ts';
 import { RunInbox } from '../run-inbox.ts';
+import { adapterProvider } from './adapter-provider.ts';
 import { readKnown, Weakened, wholeMinutes, type Known } from './weakened.ts';
 
 /** `expo-background-task`, by shape. */
@@ -86,24 +85,7 @@ export function expoBackgroundTaskScheduler(options: ExpoBackgroundTaskOptions):
 
 /** The provider for `defineBackgroundSync`: `providers: [expoBackgroundTask({ backgroundTask, taskManager })]`. */
 export function expoBackgroundTask(options: ExpoBackgroundTaskOptions): BackgroundSyncProvider {
-  const scheduler = expoBackgroundTaskScheduler(options);
-  return {
-    name: 'expo-background-task',
-    detect: () => true,
-    create: (runtime, parts) => {
-      const { battery, network } = options;
-      const senses = {
-        ...(battery === undefined ? {} : { battery }),
-        ...(network === undefined ? {} : { network }),
-      };
-      const service: BackgroundSyncServiceOptions = {
-        ...parts,
-        scheduler,
-        deviceState: new PhoneDeviceState(null, senses),
-      };
-      return new BackgroundSyncService(runtime, service);
-    },
-  };
+  return adapterProvider('expo-background-task', expoBackgroundTaskScheduler(options), options);
 }
 
 class ExpoScheduler implements PlatformScheduler {
@@ -241,5 +223,5 @@ class ExpoScheduler implements PlatformScheduler {
 }
 
 function sameIds(left: Known, right: Known): boolean {
-  return Object.keys(left).toSorted().join() === Object.keys(right).toSorted().join();
+  return Object.keys(left).sort().join() === Object.keys(right).sort().join();
 }

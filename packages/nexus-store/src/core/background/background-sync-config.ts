@@ -1,3 +1,4 @@
+import { shown } from '../model/arguments.ts';
 import { durationMs, type Duration } from '../model/duration.ts';
 import { UsageError } from '../model/errors.ts';
 import type {
@@ -207,7 +208,7 @@ function flag(value: unknown, fallback: boolean, field: string): boolean {
   if (value === undefined) return fallback;
   return typeof value === 'boolean'
     ? value
-    : invalid(field, `must be true or false, not ${JSON.stringify(value)}`);
+    : invalid(field, `must be true or false, not ${shown(value)}`);
 }
 
 function duration(value: Duration, field: string): number {

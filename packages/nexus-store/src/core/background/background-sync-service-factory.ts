@@ -1,3 +1,4 @@
+import { LIST, OBJECT, requireKind } from '../model/arguments.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { StoreBackend } from '../store/store-backend.ts';
 import type {
@@ -5,6 +6,7 @@ import type {
   BackgroundSyncServiceOptions,
 } from './background-sync-service.ts';
 import { NoOpSyncService } from './no-op-sync-service.ts';
+import { PROVIDER } from './provider-registry.ts';
 
 /** What a provider's service is made of. */
 export type ServiceParts = Pick<BackgroundSyncServiceOptions, 'id' | 'onPendingCount'> & {
@@ -27,6 +29,9 @@ export const BackgroundSyncServiceFactory = {
     providers: readonly BackgroundSyncProvider[] = [],
     parts: ServiceParts = {},
   ): BackgroundSyncService {
+    requireKind('providers', providers, LIST);
+    requireKind('parts', parts, OBJECT);
+    for (const each of providers) requireKind('each of providers', each, PROVIDER);
     const provider = providers.find((candidate) => candidate.detect());
     return provider === undefined
       ? new NoOpSyncService(runtime, parts)

@@ -1,3 +1,4 @@
+import { FUNCTION, NAME, OBJECT, objectWith, requireKind, type Kind } from '../model/arguments.ts';
 import { NexusError, UsageError } from '../model/errors.ts';
 import type { Live } from '../model/live.ts';
 import { UNKNOWN_DEVICE, type DeviceFacts, type DeviceState } from '../ports/device-state.ts';
@@ -18,6 +19,7 @@ import { explain, type Explanation } from './explain.ts';
 import type { JournalRecord } from './journal.ts';
 import { noOpScheduler } from './no-op-scheduler.ts';
 import { watchPending } from './pending-watch.ts';
+import type { PlatformRun } from './platform-runs.ts';
 import { registeredProviders } from './provider-registry.ts';
 import { takeInbox } from './scheduler-inbox.ts';
 import { ServiceMemory } from './service-memory.ts';
@@ -26,6 +28,7 @@ import { STORE_SYNC_TASK } from './store-sync-task.ts';
 import { StoredJournal } from './stored-journal.ts';
 import { TransientJournal } from './transient-journal.ts';
 import { unmetConstraints } from './unmet-constraints.ts';
+import { within } from './within.ts';
 import { JOIN_MS } from './wake-up-policy.ts';
 import {
   WakeUpRequests,
@@ -52,14 +55,37 @@ export interface BackgroundSyncServiceOptions {
   readonly id?: string;
   /** Called with the pending count after every change: for a badge on the app's icon. */
   readonly onPendingCount?: (count: number) => void | Promise<void>;
+  /**
+   * The platform's own log of runs, which goes on where no JavaScript runs: what only it knows is added to
+   * the journal. Absent: the platform keeps none.
+   */
+  readonly platformRuns?: () => Promise<readonly PlatformRun[]>;
 }
 
 /** In front the app sends by itself: what is gone by then needs no wake-up. */
 const IN_FRONT_JOIN_MS = 5_000;
 /** What a system that takes an app off the screen is sure to leave it. */
 const LEAVING_MS = 25_000;
+/** A platform that does not tell its log in time is asked the next time. */
+const LOG_PATIENCE_MS = 1_000;
+/** A run may outlast its window a little before the system ends it. */
+const LATE_END_MS = 60_000;
 
 const services = new WeakMap<StoreBackend, BackgroundSyncService>();
+
+export const BACKEND: Kind = objectWith('what createBackend made', 'open', 'sync', 'transaction');
+const SCHEDULER = objectWith('a scheduler', 'schedule', 'cancel', 'pending');
+
+/** Each platform's service has options of its own besides: those it looks at itself. */
+function requireServiceOptions(options: BackgroundSyncServiceOptions): void {
+  requireKind('the options of a background service', options, OBJECT);
+  const { scheduler, backend, id, onPendingCount, platformRuns } = options;
+  requireKind('scheduler', scheduler, SCHEDULER);
+  if (backend !== undefined) requireKind('backend', backend, BACKEND);
+  if (id !== undefined) requireKind('id', id, NAME);
+  if (onPendingCount !== undefined) requireKind('onPendingCount', onPendingCount, FUNCTION);
+  if (platformRuns !== undefined) requireKind('platformRuns', platformRuns, FUNCTION);
+}
 
 /**
  * Keeps data in sync while the app is in the background: asks the system for wake-ups by a policy, and
@@ -80,6 +106,7 @@ export class BackgroundSyncService {
   readonly #runner: WakeUpRunner;
   readonly #edges: AppEdges;
   readonly #letGoOfInbox: () => void;
+  readonly #platformRuns: (() => Promise<readonly PlatformRun[]>) | undefined;
   #unlisten: (() => void) | undefined;
   #config: BackgroundSyncConfig | undefined;
   #isCancelled = false;
@@ -88,10 +115,12 @@ export class BackgroundSyncService {
   #isInFront = false;
 
   constructor(runtime: Runtime, options: BackgroundSyncServiceOptions) {
+    requireServiceOptions(options);
     const { scheduler, backend, id = 'nexus-store.sync' } = options;
     this.#runtime = runtime;
     this.#scheduler = scheduler;
     this.#backend = backend;
+    this.#platformRuns = options.platformRuns;
     const log = (message: string, error: unknown): void => this.#log(message, error);
     this.#badge =
       options.onPendingCount &&
@@ -211,6 +240,8 @@ export class BackgroundSyncService {
     if (JSON.stringify(stored.config) !== JSON.stringify(options))
       await this.#memory.change((state) => ({ ...state, config: options }));
     this.#listen();
+    // Not awaited: a headless run has better things to do with its window.
+    void this.#adoptPlatformRuns();
     await watching;
     if (next.enabled) return this.scheduleSync();
     await this.cancelSync();
@@ -270,7 +301,8 @@ export class BackgroundSyncService {
   }
 
   /** What the last wake-ups did, oldest first; also those of earlier processes. */
-  history(): Promise<readonly JournalRecord[]> {
+  async history(): Promise<readonly JournalRecord[]> {
+    await this.#adoptPlatformRuns();
     return this.#memory.records();
   }
 
@@ -390,6 +422,19 @@ export class BackgroundSyncService {
       },
       onCount: (count) => void this.#badge?.set(count),
     });
+  }
+
+  /** Never rejects: what the platform does not tell now it tells the next time. */
+  async #adoptPlatformRuns(): Promise<void> {
+    const platformRuns = this.#platformRuns;
+    if (platformRuns === undefined || this.#isDisposed) return;
+    try {
+      const runs = await within(this.#runtime, LOG_PATIENCE_MS, platformRuns, () => []);
+      const longestMs = this.#scheduler.capabilities.maxRunMs + LATE_END_MS;
+      await this.#memory.adopt(runs, this.#runtime.clock.now(), longestMs);
+    } catch (error) {
+      this.#log("the platform's runs could not be added to the journal", error);
+    }
   }
 
   #onFacts(facts: DeviceFacts): void {

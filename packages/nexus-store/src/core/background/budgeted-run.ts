@@ -1,4 +1,5 @@
 import type { Runtime } from '../ports/runtime.ts';
+import { abortWith } from './abort-with.ts';
 import type { BackgroundSyncTask, TaskContext } from './background-sync-task.ts';
 
 /** What became of one task in one run. */
@@ -58,9 +59,9 @@ async function runTask(
   });
   if (limits.signal.aborted || shareMs <= 0) return end('cut-off');
   const controller = new AbortController();
-  const onAbort = (): void => controller.abort(limits.signal.reason);
+  const onAbort = (): void => abortWith(controller, limits.signal.reason);
   limits.signal.addEventListener('abort', onAbort, { once: true });
-  const cancelShare = timers.after(shareMs, () => controller.abort('timeout'));
+  const cancelShare = timers.after(shareMs, () => abortWith(controller, 'timeout'));
   let cancelGrace = (): void => {};
   const cut = new Promise<TaskResult>((resolve) => {
     const wait = (): void => {

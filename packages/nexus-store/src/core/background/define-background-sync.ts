@@ -1,11 +1,25 @@
+import {
+  ANYTHING,
+  FUNCTION,
+  LIST,
+  NAME,
+  requireKind,
+  requireOptions,
+  type Kinds,
+} from '../model/arguments.ts';
 import { LiveValue, type Live } from '../model/live.ts';
+import { RUNTIME } from '../ports/kinds.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { StoreBackend } from '../store/store-backend.ts';
 import {
   BackgroundSyncConfig,
   type BackgroundSyncConfigOptions,
 } from './background-sync-config.ts';
-import type { BackgroundSyncService, ScheduleOutcome } from './background-sync-service.ts';
+import {
+  BACKEND,
+  type BackgroundSyncService,
+  type ScheduleOutcome,
+} from './background-sync-service.ts';
 import {
   BackgroundSyncServiceFactory,
   type BackgroundSyncProvider,
@@ -46,6 +60,17 @@ export interface BackgroundSync {
   dispose(): Promise<void>;
 }
 
+const DEFINITION: Kinds<BackgroundSyncDefinition & { readonly runtime: unknown }> = {
+  runtime: RUNTIME,
+  open: FUNCTION,
+  // BackgroundSyncConfig looks at it.
+  config: ANYTHING,
+  tasks: LIST,
+  setBadge: FUNCTION,
+  id: NAME,
+  providers: LIST,
+};
+
 /**
  * Wires a backend to the platform's background service: its sync runs in every wake-up, wake-ups are
  * asked for as entries arrive, the badge follows the pending count.
@@ -59,6 +84,8 @@ export function defineBackgroundSync(
   runtime: Runtime,
   definition: BackgroundSyncDefinition,
 ): BackgroundSync {
+  requireOptions('defineBackgroundSync', definition, DEFINITION);
+  requireKind('defineBackgroundSync: open', definition.open, FUNCTION);
   const config = BackgroundSyncConfig.from(definition.config);
   const providers = definition.providers ?? registeredProviders();
   const logError = (error: unknown): void =>
@@ -111,6 +138,7 @@ async function setUp(
     const opened = definition.open();
     // Without a wait where none is needed: on some systems launch handlers count only until launch ends.
     backend = opened instanceof Promise ? await opened : opened;
+    requireKind('what open gives', backend, BACKEND);
   } catch (error) {
     // Wake-ups must be answered all the same, or the system stops giving them.
     failEveryRun(create(), error);

@@ -82,7 +82,12 @@ describe('why something has not synced', () => {
     ['power-saving', { device: { isPowerSaving: true } }],
     ['conflicts-waiting', { status: { conflicts: 1 } }],
     ['dead-letters', { status: { dead: 2 } }],
+    ['run-did-not-start', { history: [run({ endedAt: 1, source: 'platform' })] }],
     ['run-was-killed', { history: [run({})] }],
+    [
+      'run-was-killed',
+      { history: [run({ endedAt: NOW, stopReason: 'timeout', source: 'service-and-platform' })] },
+    ],
     ['not-woken', { state: { acceptedAt: NOW - 60 * MINUTE }, status: { oldestPendingAt: 1 } }],
     ['not-yet-due', { status: { nextAttemptAt: NOW + MINUTE } }],
     ['waiting-for-wake-up', { state: { acceptedAt: NOW - MINUTE } }],

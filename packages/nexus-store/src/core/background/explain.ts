@@ -38,6 +38,7 @@ export type ReasonCode =
   | 'power-saving'
   | 'conflicts-waiting'
   | 'dead-letters'
+  | 'run-did-not-start'
   | 'run-was-killed'
   | 'not-yet-due'
   | 'not-woken'
@@ -108,6 +109,7 @@ const CHECKS: readonly Check[] = [
   powerSaving,
   conflictsWaiting,
   deadLetters,
+  runDidNotStart,
   runWasKilled,
   notWoken,
   notYetDue,
@@ -293,9 +295,32 @@ function deadLetters({ status }: ExplainFacts): Reason | null {
 /** A run without an end that could still be at work was not killed. */
 const LONGEST_RUN_MS = 3_600_000;
 
+/** The platform began a run, and nothing of the app took it up. */
+function runDidNotStart({ history }: ExplainFacts): Reason | null {
+  const taken = history.findLastIndex(({ source }) => source !== 'platform');
+  const missed = history.slice(taken + 1);
+  const [first] = missed;
+  if (first === undefined) return null;
+  const what =
+    missed.length === 1 ? 'the last background run' : `the last ${missed.length} background runs`;
+  return reason(
+    'run-did-not-start',
+    `The system began ${what}, but the app's JavaScript did not come up in time, or defines no background sync.`,
+    'Call defineBackgroundSync at module scope of the entry file; nexus-store doctor looks for it.',
+    first.beganAt,
+  );
+}
+
 function runWasKilled({ history, now }: ExplainFacts): Reason | null {
   const last = history.at(-1);
-  if (last === undefined || last.endedAt !== null) return null;
+  if (last?.source === 'service-and-platform')
+    return reason(
+      'run-was-killed',
+      `The system ended the last background run before it had finished (${last.stopReason ?? 'unknown'}).`,
+      null,
+      last.beganAt,
+    );
+  if (last === undefined || last.source === 'platform' || last.endedAt !== null) return null;
   const isNewer = now - last.beganAt < LONGEST_RUN_MS && last.stoppedBy === null;
   const laterRun = history.some(({ endedAt }) => endedAt !== null && endedAt > last.beganAt);
   if (laterRun) return null;

@@ -12,6 +12,11 @@ export interface JournalRecord {
   readonly reason: WakeUp['reason'];
   readonly appState: WakeUp['appState'];
   readonly attempt: number;
+  /**
+   * Who tells: the service all of it; the service its beginning and the platform its end, since no JavaScript
+   * was left to; or the platform all of it, since no JavaScript took the run up.
+   */
+  readonly source: 'service' | 'service-and-platform' | 'platform';
   /** Epoch milliseconds. */
   readonly beganAt: number;
   readonly endedAt: number | null;
@@ -46,6 +51,18 @@ export interface Journal {
   records(): Promise<readonly JournalRecord[]>;
   readState(): Promise<ServiceState>;
   changeState(change: StateChange): Promise<ServiceState>;
+  /** Changes and adds records, by what is there. */
+  revise(decide: (known: readonly NumberedRecord[]) => Revision): Promise<void>;
+}
+
+export interface NumberedRecord {
+  readonly id: number;
+  readonly record: JournalRecord;
+}
+
+export interface Revision {
+  readonly changed: readonly NumberedRecord[];
+  readonly added: readonly JournalRecord[];
 }
 
 export interface JournalEntry {
@@ -61,6 +78,7 @@ export function newRecord(wakeUp: WakeUp, beganAt: number): JournalRecord {
     reason: wakeUp.reason,
     appState: wakeUp.appState,
     attempt: wakeUp.attempt,
+    source: 'service',
     beganAt,
     endedAt: null,
     device: null,

@@ -1,6 +1,7 @@
 import { LiveValue } from '../model/live.ts';
 import { BackgroundSyncStatus, path, transition } from './background-sync-status.ts';
 import type { Journal, JournalEntry, JournalRecord, StateChange } from './journal.ts';
+import { inOrder, revisionFor, type PlatformRun } from './platform-runs.ts';
 import type { ServiceState } from './service-state.ts';
 import type { UnmetConstraint } from './unmet-constraints.ts';
 
@@ -59,8 +60,16 @@ export class ServiceMemory {
     this.#take(await this.#journal.end(id, record, change));
   }
 
-  records(): Promise<readonly JournalRecord[]> {
-    return this.#journal.records();
+  async records(): Promise<readonly JournalRecord[]> {
+    return inOrder(await this.#journal.records());
+  }
+
+  /** Adds what the platform's log knows of runs and the journal does not. */
+  async adopt(runs: readonly PlatformRun[], now: number, longestMs: number): Promise<void> {
+    const numbered = (await this.#journal.records()).map((record, id) => ({ id, record }));
+    const { changed, added } = revisionFor(numbered, runs, now, longestMs);
+    if (changed.length + added.length > 0)
+      await this.#journal.revise((known) => revisionFor(known, runs, now, longestMs));
   }
 
   /** Takes the status there, by the table; storing it is the caller's, with what else changed. */

@@ -5,6 +5,8 @@ import {
   type Journal,
   type JournalEntry,
   type JournalRecord,
+  type NumberedRecord,
+  type Revision,
   type StateChange,
 } from './journal.ts';
 import { NEW_STATE, parseState, type ServiceState } from './service-state.ts';
@@ -24,11 +26,9 @@ export class StoredJournal implements Journal {
   async begin(record: JournalRecord, change: StateChange): Promise<JournalEntry> {
     await this.#open();
     return this.#writer.write(async (uow) => {
-      const [last] = await uow.scan('journal', { reverse: true, limit: 1 });
-      const id = ((last?.['id'] as number | undefined) ?? 0) + 1;
+      const id = (await lastIdIn(uow)) + 1;
       putRecord(uow, id, record);
-      const old = await uow.scan('journal', { to: [id - JOURNAL_LIMIT], limit: JOURNAL_LIMIT });
-      for (const { id: gone } of old) uow.delete('journal', [gone as number]);
+      await dropOld(uow, id);
       return { id, state: await changeStateIn(uow, change) };
     });
   }
@@ -43,10 +43,7 @@ export class StoredJournal implements Journal {
 
   async records(): Promise<readonly JournalRecord[]> {
     await this.#open();
-    const stored = await this.#writer.read((uow) =>
-      uow.scan('journal', { reverse: true, limit: JOURNAL_LIMIT }),
-    );
-    return stored.toReversed().flatMap(({ record }) => parseRecord(record as string));
+    return (await this.#writer.read(recordsIn)).map(({ record }) => record);
   }
 
   async readState(): Promise<ServiceState> {
@@ -58,6 +55,37 @@ export class StoredJournal implements Journal {
     await this.#open();
     return this.#writer.write((uow) => changeStateIn(uow, change));
   }
+
+  async revise(decide: (known: readonly NumberedRecord[]) => Revision): Promise<void> {
+    await this.#open();
+    await this.#writer.write(async (uow) => {
+      const { changed, added } = decide(await recordsIn(uow));
+      for (const { id, record } of changed) putRecord(uow, id, record);
+      let id = await lastIdIn(uow);
+      for (const record of added) putRecord(uow, ++id, record);
+      await dropOld(uow, id);
+    });
+  }
+}
+
+async function lastIdIn(uow: UnitOfWork): Promise<number> {
+  const [last] = await uow.scan('journal', { reverse: true, limit: 1 });
+  return (last?.['id'] as number | undefined) ?? 0;
+}
+
+/** Oldest first. */
+async function recordsIn(uow: UnitOfWork): Promise<readonly NumberedRecord[]> {
+  const stored = await uow.scan('journal', { reverse: true, limit: JOURNAL_LIMIT });
+  return [...stored]
+    .reverse()
+    .flatMap(({ id, record }) =>
+      parseRecord(record as string).map((parsed) => ({ id: id as number, record: parsed })),
+    );
+}
+
+async function dropOld(uow: UnitOfWork, lastId: number): Promise<void> {
+  const old = await uow.scan('journal', { to: [lastId - JOURNAL_LIMIT], limit: JOURNAL_LIMIT });
+  for (const { id } of old) uow.delete('journal', [id as number]);
 }
 
 function putRecord(uow: UnitOfWork, id: number, record: JournalRecord): void {
@@ -67,7 +95,8 @@ function putRecord(uow: UnitOfWork, id: number, record: JournalRecord): void {
 /** A damaged record is left out: the others still tell their part. */
 function parseRecord(text: string): readonly JournalRecord[] {
   try {
-    return [JSON.parse(text) as JournalRecord];
+    // Earlier versions knew of their own runs only.
+    return [{ source: 'service', ...(JSON.parse(text) as Omit<JournalRecord, 'source'>) }];
   } catch {
     return [];
   }

@@ -3,6 +3,8 @@ import {
   type Journal,
   type JournalEntry,
   type JournalRecord,
+  type NumberedRecord,
+  type Revision,
   type StateChange,
 } from './journal.ts';
 import { NEW_STATE, type ServiceState } from './service-state.ts';
@@ -14,10 +16,7 @@ export class TransientJournal implements Journal {
   #nextId = 1;
 
   async begin(record: JournalRecord, change: StateChange): Promise<JournalEntry> {
-    const id = this.#nextId;
-    this.#nextId += 1;
-    this.#records.set(id, record);
-    this.#records.delete(id - JOURNAL_LIMIT);
+    const id = this.#add(record);
     return { id, state: await this.changeState(change) };
   }
 
@@ -37,5 +36,19 @@ export class TransientJournal implements Journal {
   async changeState(change: StateChange): Promise<ServiceState> {
     this.#state = change(this.#state);
     return this.#state;
+  }
+
+  async revise(decide: (known: readonly NumberedRecord[]) => Revision): Promise<void> {
+    const { changed, added } = decide([...this.#records].map(([id, record]) => ({ id, record })));
+    for (const { id, record } of changed) this.#records.set(id, record);
+    for (const record of added) this.#add(record);
+  }
+
+  #add(record: JournalRecord): number {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    this.#records.set(id, record);
+    this.#records.delete(id - JOURNAL_LIMIT);
+    return id;
   }
 }

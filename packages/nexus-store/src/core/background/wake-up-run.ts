@@ -1,5 +1,6 @@
 import type { RunResult, StopReason, WakeUp } from '../ports/platform-scheduler.ts';
 import type { Runtime } from '../ports/runtime.ts';
+import { abortWith } from './abort-with.ts';
 
 /** Tasks end this long before the system would end the run: for their grace, the journal, the next request. */
 export const CLOSING_MS = 2_000;
@@ -83,7 +84,7 @@ export class WakeUpRun {
     if (this.#stopReason !== null || this.#isCompleted) return;
     this.#stopReason = reason;
     this.#settleCut();
-    this.#controller.abort(reason);
+    abortWith(this.#controller, reason);
     this.#after(AFTER_STOP_MS, () => this.complete('retry'));
   }
 
@@ -102,7 +103,7 @@ export class WakeUpRun {
 
   #giveUp(): void {
     this.#stopReason ??= 'timeout';
-    this.#controller.abort('timeout');
+    abortWith(this.#controller, 'timeout');
     this.complete('retry');
   }
 

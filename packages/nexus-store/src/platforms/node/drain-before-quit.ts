@@ -1,3 +1,4 @@
+import { objectWith, requireKind } from '../../core/model/arguments.ts';
 import type { Duration } from '../../core/model/duration.ts';
 import type { NodeSyncService } from './node-sync-service.ts';
 
@@ -21,6 +22,8 @@ export function drainBeforeQuit(
   service: Pick<NodeSyncService, 'drain'>,
   options: { readonly grace?: Duration } = {},
 ): () => void {
+  requireKind('app', app, objectWith("Electron's app", 'on', 'removeListener', 'quit'));
+  requireKind('service', service, objectWith('a NodeSyncService', 'drain'));
   let state: 'waiting' | 'draining' | 'drained' = 'waiting';
   const onWillQuit = (event: QuitEvent): void => {
     if (state === 'drained') return;

@@ -9,7 +9,7 @@ import {
   type PowerFacts,
   type SystemInformationLike,
 } from './power.ts';
-import type { TellingDeviceState } from './telling-device-state.ts';
+import type { TellingDeviceState } from '../../core/background/telling-device-state.ts';
 
 /** What is used of Electron's `powerMonitor`. */
 export interface PowerMonitorLike {

@@ -12,7 +12,7 @@ import {
   type PowerFacts,
   type SystemInformationLike,
 } from './power.ts';
-import type { TellingDeviceState } from './telling-device-state.ts';
+import type { TellingDeviceState } from '../../core/background/telling-device-state.ts';
 
 export interface NodeDeviceOptions {
   /**

@@ -7,6 +7,7 @@ import {
   type BackgroundSyncServiceOptions,
   type ScheduleOutcome,
 } from '../../core/background/background-sync-service.ts';
+import { OBJECT, requireKind } from '../../core/model/arguments.ts';
 import { durationMs, type Duration } from '../../core/model/duration.ts';
 import { UsageError } from '../../core/model/errors.ts';
 import type { SyncReport } from '../../core/model/sync-report.ts';
@@ -18,8 +19,8 @@ import { ExitDrain, type Drainable } from './exit-drain.ts';
 import { ForeignCommits } from './foreign-commits.ts';
 import { NodeDeviceState, nodeSources } from './node-device-state.ts';
 import type { SystemInformationLike } from './power.ts';
-import { TimerScheduler } from './timer-scheduler.ts';
-import { uptimeMs } from './wall-steps.ts';
+import { TimerScheduler } from '../../core/background/timer-scheduler.ts';
+import { uptimeMs } from './uptime.ts';
 
 export interface NodeSyncServiceOptions extends Omit<BackgroundSyncServiceOptions, 'scheduler'> {
   /** Needed for a service without a backend only. @defaultValue the backend's */
@@ -78,6 +79,7 @@ export class NodeSyncService extends BackgroundSyncService {
 
   /** @throws UsageError `usage/invalid-argument`, naming the option */
   constructor(options: NodeSyncServiceOptions) {
+    requireKind('the options of NodeSyncService', options, OBJECT);
     const { backend, path, drainOnExit = true, systemInformation } = options;
     const runtime = options.runtime ?? backend?.runtime;
     if (runtime === undefined)

@@ -1,4 +1,6 @@
+import { requireOptions } from '../../core/model/arguments.ts';
 import { createIds } from '../../core/model/uuid.ts';
+import { LOGGER } from '../../core/ports/kinds.ts';
 import {
   silentLogger,
   type Clock,
@@ -10,6 +12,7 @@ import {
 
 /** The runtime of Node, browsers, workers and Hermes, from what all of them have. */
 export function createStandardRuntime(options: { readonly logger?: Logger } = {}): Runtime {
+  requireOptions('createStandardRuntime', options, { logger: LOGGER });
   const clock: Clock = { now: () => Date.now(), elapsed };
   const random = standardRandom();
   return {
@@ -51,7 +54,12 @@ const nextTurn: (callback: () => void) => void = chooseNextTurn();
 
 /** `setTimeout(0)` waits four milliseconds in browsers once nested; these do not. */
 function chooseNextTurn(): (callback: () => void) => void {
-  const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
+  const { setImmediate, RN$Bridgeless: isNewReactNative = false } = globalThis as {
+    setImmediate?: (callback: () => void) => void;
+    RN$Bridgeless?: boolean;
+  };
+  // The new architecture of React Native makes it of a microtask: no event would get its turn.
+  if (isNewReactNative) return (callback) => void setTimeout(callback, 0);
   if (setImmediate !== undefined) return setImmediate;
   if (typeof MessageChannel === 'undefined') return (callback) => void setTimeout(callback, 0);
   const waiting: (() => void)[] = [];

@@ -1,4 +1,4 @@
-import type { PendingRequest } from '../../core/ports/platform-scheduler.ts';
+import type { PendingRequest } from '../ports/platform-scheduler.ts';
 import { backoffMs, type TimerRequest } from './timer-request.ts';
 import type { TimerRun } from './timer-run.ts';
 

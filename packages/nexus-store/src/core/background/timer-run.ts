@@ -1,5 +1,6 @@
-import type { RunResult, StopReason, WakeUp } from '../../core/ports/platform-scheduler.ts';
-import type { Timers } from '../../core/ports/runtime.ts';
+import type { RunResult, StopReason, WakeUp } from '../ports/platform-scheduler.ts';
+import type { Timers } from '../ports/runtime.ts';
+import { abortWith } from './abort-with.ts';
 
 /** A run that is told to stop gets this long to say how it ended. */
 const CLOSING_MS = 1_000;
@@ -58,13 +59,13 @@ export class TimerRun {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#cancelTimer();
-    this.#controller.abort('cancelled' satisfies StopReason);
+    abortWith(this.#controller, 'cancelled' satisfies StopReason);
   }
 
   #stop(reason: StopReason, closingMs: number): void {
     this.#cancelTimer();
     this.#cancelTimer = this.#timers.after(closingMs, () => this.#end('retry'));
-    this.#controller.abort(reason);
+    abortWith(this.#controller, reason);
   }
 
   #end(result: RunResult): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { UNKNOWN_DEVICE, type DeviceFacts } from '../../core/ports/device-state.ts';
-import type { RunResult, WakeUp } from '../../core/ports/platform-scheduler.ts';
+import { UNKNOWN_DEVICE, type DeviceFacts } from '../ports/device-state.ts';
+import type { RunResult, WakeUp } from '../ports/platform-scheduler.ts';
 import { testPlatformScheduler } from '../../testing/scheduler-suite.ts';
 import { createVirtualRuntime, type VirtualRuntime } from '../../testing/virtual-runtime.ts';
 import type { TellingDeviceState } from './telling-device-state.ts';

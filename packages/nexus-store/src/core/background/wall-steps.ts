@@ -1,5 +1,4 @@
-import { uptime } from 'node:os';
-import type { Clock } from '../../core/ports/runtime.ts';
+import type { Clock } from '../ports/runtime.ts';
 
 /** Below this a difference is drift, rounding, or a clock being slewed: the wall clock is followed. */
 const SMALLEST_STEP_MS = 2_000;
@@ -38,9 +37,4 @@ export class WallSteps {
       uptime: this.#uptimeMs(),
     };
   }
-}
-
-/** Milliseconds since this machine was started, its sleep included, whatever its clock is set to. */
-export function uptimeMs(): number {
-  return uptime() * 1_000;
 }

@@ -3,7 +3,7 @@ import type {
   ScheduleRequest,
   SchedulerCapabilities,
   WeakenedField,
-} from '../../core/ports/platform-scheduler.ts';
+} from '../ports/platform-scheduler.ts';
 
 /** The longest wait after runs that ended with `retry`, unless the first one is longer: WorkManager's. */
 const LONGEST_BACKOFF_MS = 5 * 3_600_000;

@@ -1,10 +1,6 @@
-import { durationMs, type Duration } from '../../core/model/duration.ts';
-import { unmetConstraints, type UnmetConstraint } from '../../core/background/unmet-constraints.ts';
-import {
-  UNKNOWN_DEVICE,
-  type DeviceFacts,
-  type DeviceState,
-} from '../../core/ports/device-state.ts';
+import { durationMs, type Duration } from '../model/duration.ts';
+import { unmetConstraints, type UnmetConstraint } from './unmet-constraints.ts';
+import { UNKNOWN_DEVICE, type DeviceFacts, type DeviceState } from '../ports/device-state.ts';
 import type {
   PendingRequest,
   PlatformScheduler,
@@ -13,8 +9,8 @@ import type {
   ScheduleResult,
   SchedulerCapabilities,
   WakeUp,
-} from '../../core/ports/platform-scheduler.ts';
-import type { Runtime } from '../../core/ports/runtime.ts';
+} from '../ports/platform-scheduler.ts';
+import type { Runtime } from '../ports/runtime.ts';
 import { constraintsToldBy, type TellingDeviceState } from './telling-device-state.ts';
 import { contradictionIn, keptRequest } from './timer-request.ts';
 import { TimerRun } from './timer-run.ts';

@@ -1,5 +1,5 @@
-import type { DeviceFacts, DeviceState } from '../../core/ports/device-state.ts';
-import type { Constraints, NetworkType } from '../../core/ports/platform-scheduler.ts';
+import type { DeviceFacts, DeviceState } from '../ports/device-state.ts';
+import type { Constraints, NetworkType } from '../ports/platform-scheduler.ts';
 
 /** A device state that says which facts it can tell at all on this machine; the others stay null. */
 export interface TellingDeviceState extends DeviceState {
