@@ -3,12 +3,15 @@
  * one table. `bench/README.md` says how to read it.
  */
 import { writeFileSync } from 'node:fs';
+import { ensureChromium } from 'browser-harness';
 import { benchArguments, USAGE } from './harness/arguments.ts';
 import { machine } from './harness/machine.ts';
 import { tableOf } from './harness/report.ts';
 import { runAll } from './harness/run-all.ts';
 import type { BenchCase } from './harness/bench-case.ts';
 import { CASES } from './cases/index.ts';
+import { BROWSER_CASES } from './browser/cases.ts';
+import { BROWSER_PEER_CASES } from './browser/peer-cases.ts';
 import { installPeers } from './peers/install-peers.ts';
 import { PEER_CASES } from './peers/peer-cases.ts';
 
@@ -20,8 +23,12 @@ async function main(args: readonly string[]): Promise<void> {
   const options = readArguments(args);
   if (options === undefined) return;
   if (options.hasPeers && !options.isList) installPeers();
-  const known = options.hasPeers ? [...CASES, ...PEER_CASES] : CASES;
-  const wanted = known.filter((bench) => isWanted(bench, options.only));
+  const known = [
+    ...CASES,
+    ...BROWSER_CASES,
+    ...(options.hasPeers ? [...PEER_CASES, ...BROWSER_PEER_CASES] : []),
+  ];
+  const wanted = withoutMissingBrowser(known.filter((bench) => isWanted(bench, options.only)));
   if (options.isList) {
     for (const { name, group } of wanted) console.log(`${group.padEnd(12)} ${name}`);
     return;
@@ -54,6 +61,15 @@ function readArguments(args: readonly string[]): ReturnType<typeof benchArgument
     fail(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
   }
   return undefined;
+}
+
+/** Where there is no Chromium the rest is measured all the same, and what is missing is said. */
+function withoutMissingBrowser(wanted: readonly BenchCase[]): readonly BenchCase[] {
+  const needy = wanted.filter(({ needsBrowser }) => needsBrowser === true);
+  const { missing } = needy.length === 0 ? {} : ensureChromium();
+  if (missing === undefined) return wanted;
+  console.error(`${needy.length} cases are left out, for want of a browser: ${missing}`);
+  return wanted.filter((bench) => !needy.includes(bench));
 }
 
 function isWanted({ name, group }: BenchCase, only: readonly string[]): boolean {

@@ -53,6 +53,8 @@ export interface Setting {
 export interface BenchCase {
   readonly name: string;
   readonly group: string;
+  /** Measured in a Chromium. */
+  readonly needsBrowser?: boolean;
   setUp(setting: Setting): Promise<Experiment>;
 }
 
