@@ -1,0 +1,155 @@
+import { useCallback, useMemo, useSyncExternalStore } from 'react';
+import type { BackgroundSyncStatus } from '../core/background/background-sync-status.ts';
+import type { EntityId, Entry, EntryState } from '../core/model/entry.ts';
+import type { Live } from '../core/model/live.ts';
+import { encodeValue } from '../core/model/value-codec.ts';
+import type { PendingChangesOptions } from '../core/store/queue-control.ts';
+import type { StoreBackend } from '../core/store/store-backend.ts';
+import { INITIAL_STATUS, pendingTotal, type SyncStatus } from '../core/sync/sync-status.ts';
+import { useBackend, useProvidedBackground, type BackgroundSyncSource } from './provider.ts';
+import { useWatch, type Reading } from './shared-watch.ts';
+
+/** What the hooks of this file need of a `NexusStore`, whatever it holds. */
+export interface OneStore {
+  readonly backend: StoreBackend;
+  readonly collection: string;
+  readonly pendingChangesCount: Live<number>;
+}
+
+/** Facts about the provider's backend. Until its database was opened, `phase` is `closed`. */
+export function useSyncStatus(): SyncStatus;
+/**
+ * What `select` takes from the facts. The component renders again only when that changes.
+ *
+ * @example
+ * const isOffline = useSyncStatus(({ blockedBy }) => blockedBy?.reason === 'offline');
+ */
+export function useSyncStatus<S>(select: (status: SyncStatus) => S): S;
+export function useSyncStatus(select?: (status: SyncStatus) => unknown): unknown {
+  return useStatus(useBackend(), select ?? whole);
+}
+
+const whole = (status: SyncStatus): SyncStatus => status;
+
+function useStatus<S>(backend: StoreBackend, select: (status: SyncStatus) => S): S {
+  const pick = useMemo(() => remembering(select), [select]);
+  return useSyncExternalStore(
+    useCallback((onChange) => backend.status.subscribe(onChange), [backend]),
+    () => pick(backend.status.current),
+    () => pick(INITIAL_STATUS),
+  );
+}
+
+/** A selector may make its object anew each time: what says the same is given out once. */
+function remembering<S>(select: (status: SyncStatus) => S): (status: SyncStatus) => S {
+  let from: SyncStatus | undefined;
+  let last: S;
+  return (status) => {
+    if (status === from) return last;
+    const next = select(status);
+    const isSame = from !== undefined && isAlike(next, last);
+    from = status;
+    if (!isSame) last = next;
+    return last;
+  };
+}
+
+function isAlike(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  try {
+    return encodeValue(a) === encodeValue(b);
+  } catch {
+    // It holds a function or the like: nobody can tell.
+    return false;
+  }
+}
+
+/**
+ * How many writes wait to be sent, of one store or of all: for a badge. Undefined until the queue was
+ * read, since nothing known is not nothing pending.
+ */
+export function usePendingCount(store?: OneStore): number | undefined {
+  const backend = useBackend(store);
+  const read = ({ phase, ...status }: SyncStatus): number | undefined => {
+    if (phase === 'closed') return undefined;
+    return store === undefined ? pendingTotal(status) : store.pendingChangesCount.current;
+  };
+  return useSyncExternalStore(
+    useCallback(
+      (onChange) => {
+        const stops = [
+          backend.status.subscribe(onChange),
+          store?.pendingChangesCount.subscribe(onChange),
+        ];
+        return () => {
+          for (const stop of stops) stop?.();
+        };
+      },
+      [backend, store],
+    ),
+    () => read(backend.status.current),
+    () => undefined,
+  );
+}
+
+/**
+ * What waits to be sent, in the order in which it would be: of one store or of all, or the lane of one
+ * entity, what is dead in it included. At most `limit` entries (200), looked at again at most every 50 ms.
+ */
+export function usePendingChanges(
+  store?: OneStore,
+  options: Omit<PendingChangesOptions, 'collection'> = {},
+): Reading<readonly Entry[]> {
+  const backend = useBackend(store);
+  const collection = store === undefined ? {} : { collection: store.collection };
+  return useWatch(backend, backend.runtime.timers, [collection, options], () =>
+    backend.watchPendingChanges({ ...options, ...collection }),
+  );
+}
+
+/** How far one entity has come. `unknown`: not read yet, or it could not be read. */
+export type SyncMark = 'unknown' | 'synced' | EntryState;
+
+/** The first of these that holds for an entry of the entity is its mark. */
+const MARKS: readonly EntryState[] = ['dead', 'conflict', 'claimed', 'pending'];
+
+/** How far one entity has come on its way to the server: for a mark beside it. */
+export function useSyncMark(store: OneStore, id: EntityId): SyncMark {
+  const { status, value } = usePendingChanges(store, { entityId: id });
+  if (status !== 'ready') return 'unknown';
+  return MARKS.find((mark) => value.some(({ state }) => state === mark)) ?? 'synced';
+}
+
+/** Background sync as a component sees it. */
+export interface BackgroundSyncView extends Pick<
+  BackgroundSyncSource,
+  'isSupported' | 'scheduleSync' | 'cancelSync' | 'history' | 'explain'
+> {
+  readonly status: BackgroundSyncStatus;
+}
+
+/**
+ * The provider's background sync, with its status as it changes.
+ *
+ * @throws UsageError `usage/invalid-argument` without `<NexusProvider background>`
+ */
+export function useBackgroundSync(): BackgroundSyncView {
+  const source = useProvidedBackground();
+  const { statusStream } = source;
+  const status = useSyncExternalStore(
+    useCallback((onChange) => statusStream.subscribe(onChange), [statusStream]),
+    () => statusStream.current,
+    () => 'idle' as const,
+  );
+  return useMemo(
+    () => ({
+      status,
+      isSupported: source.isSupported,
+      scheduleSync: () => source.scheduleSync(),
+      cancelSync: () => source.cancelSync(),
+      history: () => source.history(),
+      explain: () => source.explain(),
+    }),
+    [source, status],
+  );
+}
