@@ -35,6 +35,15 @@ try {
 }
 process.exit();
 
+/** The app is for looking around: that it cannot be built says nothing of the story. */
+async function appWords(): Promise<string> {
+  try {
+    return `The reports are in an app now: open ${await story.serveApp()} and sign in with the code ${TOKEN}.`;
+  } catch (error) {
+    return `There is no app to open: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
 /** The exit code. */
 async function tell(): Promise<number> {
   const { critical, high, normal, low } = story.of;
@@ -55,6 +64,7 @@ async function tell(): Promise<number> {
   const exitCode = failed === 0 ? 0 : 1;
   if (args.includes('--once')) return exitCode;
   screen.line();
+  screen.line(await appWords());
   screen.line(`The server stays up at ${story.url} until Ctrl-C. Ask it for some reports:`);
   screen.line(
     `  curl -H 'Authorization: Bearer ${TOKEN}' '${story.url}/v1/pull?collection=${COLLECTION}&limit=3'`,

@@ -21,6 +21,12 @@ export type DrainMessage =
   | { readonly type: 'waiting'; readonly remaining: number; readonly until: number }
   | { readonly type: 'done'; readonly report: SyncReport; readonly dead: number };
 
+/** What the server of the app for people tells whoever started it. */
+export interface AppMessage {
+  readonly type: 'listening';
+  readonly url: string;
+}
+
 export interface ArrivedReport {
   readonly reportId: string;
   readonly entryId: string;

@@ -6,7 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SyncPriority } from 'nexus-store';
 import { Child } from './child.ts';
 import { Deferred } from './deferred.ts';
-import type { ArrivedReport, DrainMessage, ServerMessage, WriterMessage } from './messages.ts';
+import type {
+  AppMessage,
+  ArrivedReport,
+  DrainMessage,
+  ServerMessage,
+  WriterMessage,
+} from './messages.ts';
 import { INSPECTORS } from './phone.ts';
 import { PushLog } from './push-log.ts';
 import { priorityOf, type Report } from './reports.ts';
@@ -17,6 +23,8 @@ import { emptyTally, total, type Tally } from './tally.ts';
 const WRITER_DIES_AT = 0.45;
 const DRAIN_DIES_AT = 0.3;
 const STEP_LIMIT_MS = 45_000;
+/** Another app: started as people would, never imported. */
+const APP_SERVER = '../../field-notes/server/main';
 
 const number = new Intl.NumberFormat('en-US');
 
@@ -93,6 +101,24 @@ export class Story {
       dead: second.dead,
       remaining: second.remaining,
     };
+  }
+
+  /**
+   * Serves the app for people over the same database, in a process of its own, and resolves with its
+   * address. Builds the app first, if need be.
+   */
+  async serveApp(): Promise<string> {
+    const listening = new Deferred<string>();
+    const app = new Child<AppMessage>(
+      APP_SERVER,
+      [`--database=${join(this.folder, 'server.db')}`],
+      ({ url }) => listening.resolve(url),
+    );
+    this.#children.add(app as Child<never>);
+    const ended = app.ended.then(() => {
+      throw new Error('the app ended by itself');
+    });
+    return this.#inTime('starting the app', Promise.race([listening.promise, ended]));
   }
 
   /** Ends every process and removes the folder. */

@@ -1,0 +1,23 @@
+import { Observed } from './observed.ts';
+
+const KEY = 'field-notes.inspector';
+
+export const isInspectorShown: Observed<boolean> = new Observed(read());
+
+function read(): boolean {
+  try {
+    return localStorage.getItem(KEY) === 'shown';
+  } catch {
+    return false;
+  }
+}
+
+export function showInspector(isShown: boolean): void {
+  isInspectorShown.set(isShown);
+  try {
+    if (isShown) localStorage.setItem(KEY, 'shown');
+    else localStorage.removeItem(KEY);
+  } catch {
+    // Then it is forgotten with the page.
+  }
+}

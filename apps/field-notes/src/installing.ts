@@ -1,0 +1,54 @@
+// The service worker, its updates, and the browser's offer to install.
+import { Observed } from './observed.ts';
+import { TAKE_OVER } from './worker/shell.ts';
+
+/** A newer version of the app is on the device and waits for this one to end; null: there is none. */
+export const waitingWorker: Observed<ServiceWorker | null> = new Observed<ServiceWorker | null>(
+  null,
+);
+
+/** Chromium's event; TypeScript's library does not know it. */
+interface InstallPrompt extends Event {
+  prompt(): Promise<{ readonly outcome: 'accepted' | 'dismissed' }>;
+}
+
+/** The browser's offer, to be made when people ask for it. */
+export const installPrompt: Observed<InstallPrompt | null> = new Observed<InstallPrompt | null>(
+  null,
+);
+
+export function followInstallation(): void {
+  addEventListener('beforeinstallprompt', (event) => {
+    event.preventDefault();
+    installPrompt.set(event as InstallPrompt);
+  });
+  addEventListener('appinstalled', () => installPrompt.set(null));
+  if (!('serviceWorker' in navigator)) return;
+  // The first worker of all takes over without anybody noticing; a later one brings a new version.
+  let hasWorker = navigator.serviceWorker.controller !== null;
+  navigator.serviceWorker.addEventListener('controllerchange', () => {
+    if (hasWorker) location.reload();
+    hasWorker = true;
+  });
+  navigator.serviceWorker
+    .register('/service-worker.js', { scope: '/', updateViaCache: 'none' })
+    .then(followUpdates, (error: unknown) => console.warn('no service worker:', error));
+}
+
+function followUpdates(registration: ServiceWorkerRegistration): void {
+  const look = (): void => {
+    if (registration.active !== null) waitingWorker.set(registration.waiting);
+  };
+  look();
+  registration.addEventListener('updatefound', () => {
+    registration.installing?.addEventListener('statechange', look);
+  });
+  // An installed app is rarely loaded anew: it asks when people come back to it.
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible') registration.update().catch(() => {});
+  });
+}
+
+export function takeUpdate(): void {
+  waitingWorker.current?.postMessage(TAKE_OVER);
+}

@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'vitest';
+import { differingFields, firstChoices, merged } from './merge.ts';
+import { changedFields, completeNote, type Note } from './note.ts';
+
+const base: Note = completeNote({ id: 'n', title: 'Nest', site: 'Hangar 3', text: 'As found' });
+
+describe('two versions of a note', () => {
+  test('begin with the side that changed a field, and with mine where both did', () => {
+    const mine = { ...base, text: 'Mine' };
+    const theirs = { ...base, text: 'Theirs', site: 'Hangar 4' };
+
+    const choices = firstChoices(base, mine, theirs);
+
+    expect(differingFields(mine, theirs)).toEqual(['site', 'text']);
+    expect(merged(mine, theirs, choices)).toMatchObject({
+      title: 'Nest',
+      site: 'Hangar 4',
+      text: 'Mine',
+    });
+  });
+
+  test('begin with mine where nobody knows what both began with', () => {
+    const choices = firstChoices(null, base, { ...base, site: 'Hangar 4' });
+
+    expect(choices.site).toBe('mine');
+  });
+
+  test('differ in their photos only if a photo differs', () => {
+    const photo = { name: 'roof.jpg', sizeBytes: 1, takenAt: 2 };
+
+    expect(changedFields(base, { ...base, photos: [] })).toEqual({});
+    expect(changedFields(base, { ...base, photos: [photo] })).toEqual({ photos: [photo] });
+  });
+});

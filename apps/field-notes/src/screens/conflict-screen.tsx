@@ -1,0 +1,226 @@
+import type { ConflictDetails } from 'nexus-store';
+import { useSyncStatus } from 'nexus-store/react';
+import { useState } from 'react';
+import { backend } from '../app-field.ts';
+import { useAnswer } from '../hooks.ts';
+import { differingFields, firstChoices, merged, type Side } from '../model/merge.ts';
+import { completeNote, type Draft, type DraftField, type Note } from '../model/note.ts';
+import { Failure } from '../parts/failure.tsx';
+import { Heading } from '../parts/heading.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { say } from '../parts/toast.tsx';
+import { goInstead, paths } from '../route.ts';
+import { FIELD_WORDS } from '../words/field-words.ts';
+import { PRIORITY_WORDS } from '../words/sync-words.ts';
+
+type Resolve = (
+  resolution: Parameters<typeof backend.resolveConflict>[1],
+  said: string,
+) => Promise<void>;
+
+/** Two have changed one note: a person decides. */
+export function ConflictScreen({ entryId }: { readonly entryId: string }) {
+  const conflicts = useSyncStatus((status) => status.conflicts);
+  const answer = useAnswer(
+    async () => ({ details: await backend.conflictOf(entryId) }),
+    [entryId, conflicts],
+  );
+  const [error, setError] = useState<unknown>();
+  const resolve: Resolve = async (resolution, said) => {
+    try {
+      const noteId = String(answer?.details?.id);
+      await backend.resolveConflict(entryId, resolution);
+      goInstead(paths.note(noteId));
+      say(said);
+    } catch (failure) {
+      setError(failure);
+    }
+  };
+  return (
+    <div className="page">
+      <div className="detail-head">
+        <a className="back" href={paths.sync}>
+          <Icon name="back" />
+          <span className="back-label">Sync</span>
+        </a>
+        <Heading title="Conflict">Conflict</Heading>
+      </div>
+      {error !== undefined && <Failure error={error} />}
+      {answer !== undefined && answer.details === undefined && (
+        <p className="empty">
+          This conflict is decided. <a href={paths.sync}>Back to Sync</a>
+        </p>
+      )}
+      {answer?.details !== undefined && <Decision details={answer.details} resolve={resolve} />}
+    </div>
+  );
+}
+
+interface DecisionProps {
+  readonly details: ConflictDetails;
+  readonly resolve: Resolve;
+}
+
+function Decision({ details, resolve }: DecisionProps) {
+  const id = String(details.id);
+  const noteOf = (value: unknown): Note | null =>
+    value === null || value === undefined ? null : completeNote({ ...(value as Note), id });
+  const [base, mine, theirs] = [details.base, details.local, details.remote].map(noteOf);
+  if (mine && theirs) {
+    return (
+      <Merge
+        key={JSON.stringify(theirs)}
+        base={base ?? null}
+        mine={mine}
+        theirs={theirs}
+        resolve={resolve}
+      />
+    );
+  }
+  return <OneIsGone kept={mine ?? theirs ?? null} isMine={mine !== null} resolve={resolve} />;
+}
+
+interface MergeProps {
+  readonly base: Note | null;
+  readonly mine: Note;
+  readonly theirs: Note;
+  readonly resolve: Resolve;
+}
+
+function Merge({ base, mine, theirs, resolve }: MergeProps) {
+  const [choices, setChoices] = useState(() => firstChoices(base, mine, theirs));
+  const fields = differingFields(mine, theirs);
+  const choose = (field: DraftField, side: Side): void => setChoices({ ...choices, [field]: side });
+  const save = (): void => {
+    const value = { ...merged(mine, theirs, choices), changedAt: Date.now() };
+    void resolve({ use: 'merged', value }, 'Decided. The merged note is sent.');
+  };
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        save();
+      }}
+    >
+      <p className="lead">
+        Someone else changed “{theirs.title || 'Untitled'}” before your change reached the server.
+        Choose for each field.
+      </p>
+      {fields.length === 0 && <p>Both say the same by now.</p>}
+      {fields.map((field) => (
+        <FieldChoice
+          key={field}
+          field={field}
+          base={base}
+          mine={mine}
+          theirs={theirs}
+          side={choices[field]}
+          onChoose={(side) => choose(field, side)}
+        />
+      ))}
+      <div className="actions">
+        <button type="submit" className="primary">
+          Save this choice
+        </button>
+        <button
+          type="button"
+          onClick={() => void resolve({ use: 'local' }, 'Decided. Your version is sent.')}
+        >
+          All mine
+        </button>
+        <button
+          type="button"
+          onClick={() => void resolve({ use: 'remote' }, 'Decided. Their version stays.')}
+        >
+          All theirs
+        </button>
+      </div>
+    </form>
+  );
+}
+
+interface FieldChoiceProps {
+  readonly field: DraftField;
+  readonly base: Note | null;
+  readonly mine: Note;
+  readonly theirs: Note;
+  readonly side: Side;
+  readonly onChoose: (side: Side) => void;
+}
+
+function FieldChoice({ field, base, mine, theirs, side, onChoose }: FieldChoiceProps) {
+  const sides = [
+    { value: 'mine', label: 'Mine', note: mine },
+    { value: 'theirs', label: 'Theirs', note: theirs },
+  ] as const;
+  return (
+    <fieldset className="versus">
+      <legend>{FIELD_WORDS[field]}</legend>
+      <div className="sides">
+        {sides.map(({ value, label, note }) => (
+          <label key={value} className="side" data-chosen={side === value}>
+            <span className="side-name">
+              <input
+                type="radio"
+                name={`side-of-${field}`}
+                checked={side === value}
+                onChange={() => onChoose(value)}
+              />
+              {label}
+            </span>
+            <span className="side-value">{fieldText(field, note)}</span>
+          </label>
+        ))}
+      </div>
+      {base !== null && <p className="faint">Before: {fieldText(field, base)}</p>}
+    </fieldset>
+  );
+}
+
+function fieldText(field: DraftField, note: Draft): string {
+  if (field === 'priority') return PRIORITY_WORDS[note.priority];
+  if (field !== 'photos') return note[field] === '' ? '(empty)' : note[field];
+  return note.photos.length === 0 ? '(none)' : note.photos.map(({ name }) => name).join(', ');
+}
+
+interface OneIsGoneProps {
+  readonly kept: Note | null;
+  /** Mine is kept, theirs is deleted; else the other way round. */
+  readonly isMine: boolean;
+  readonly resolve: Resolve;
+}
+
+function OneIsGone({ kept, isMine, resolve }: OneIsGoneProps) {
+  const title = kept?.title || 'Untitled';
+  return (
+    <>
+      <p className="lead">
+        {isMine
+          ? `Someone deleted “${title}” on the server while you were changing it.`
+          : `You deleted “${title}”, and someone else changed it meanwhile.`}
+      </p>
+      <div className="actions">
+        <button
+          type="button"
+          className="primary"
+          onClick={() =>
+            void resolve(
+              { use: isMine ? 'local' : 'remote' },
+              isMine ? 'Decided. Your note is sent again.' : 'Decided. The note stays.',
+            )
+          }
+        >
+          Keep the note
+        </button>
+        <button
+          type="button"
+          onClick={() =>
+            void resolve({ use: isMine ? 'remote' : 'local' }, 'Decided. The note is deleted.')
+          }
+        >
+          Delete it
+        </button>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,131 @@
+import { PRIORITIES, type SyncPriority } from 'nexus-store';
+import { useItems, usePendingChanges, useSyncStatus } from 'nexus-store/react';
+import { memo, useDeferredValue, useState } from 'react';
+import { backend, notes } from '../app-field.ts';
+import { useAnswer } from '../hooks.ts';
+import { completeNote, matchesNote, type Note } from '../model/note.ts';
+import { Failure } from '../parts/failure.tsx';
+import { Heading } from '../parts/heading.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { FilterChips, SearchField, ShowMore, useShownCount } from '../parts/list-tools.tsx';
+import { NoteMark, PriorityChip } from '../parts/marks.tsx';
+import { paths } from '../route.ts';
+import { PRIORITY_WORDS } from '../words/sync-words.ts';
+import { fullTimeWords, timeWords } from '../words/time-words.ts';
+
+type Filter = 'all' | 'unsent' | SyncPriority;
+
+const FILTERS: readonly { readonly value: Filter; readonly label: string }[] = [
+  { value: 'all', label: 'All' },
+  { value: 'unsent', label: 'Not sent yet' },
+  ...PRIORITIES.map((value) => ({ value, label: PRIORITY_WORDS[value] })),
+];
+const MOST_UNSENT = 5_000;
+
+export function NoteList({ openId }: { readonly openId: string | null }) {
+  const [search, setSearch] = useState('');
+  const [filter, setFilter] = useState<Filter>('all');
+  const words = useDeferredValue(search.trim());
+  const { status, value, error, refresh } = useItems(notes, {
+    orderBy: { field: 'changedAt', direction: 'descending' },
+  });
+  const unsent = useUnsentIds();
+  const all = (value ?? []).map(completeNote);
+  const found = all.filter((note) => isWanted(note, words, filter, unsent));
+  const { shown, showMore } = useShownCount(`${words} ${filter}`);
+  return (
+    <section className="list" aria-label="Notes">
+      <div className="list-head">
+        <Heading title="Notes" takesFocus={openId === null}>
+          Notes
+        </Heading>
+        <a className="button primary" href={paths.newNote}>
+          <Icon name="plus" />
+          New note
+        </a>
+      </div>
+      <SearchField label="Search notes" value={search} onChange={setSearch} />
+      <FilterChips label="Which notes" options={FILTERS} value={filter} onChange={setFilter} />
+      {status === 'failed' && <Failure error={error} onRetry={refresh} />}
+      <p className="count" role="status">
+        {status === 'loading' ? 'Reading …' : countWords(found.length, all.length)}
+      </p>
+      <ul className="rows">
+        {found.slice(0, shown).map((note) => (
+          <NoteRow key={note.id} note={note} isOpen={note.id === openId} />
+        ))}
+      </ul>
+      <ShowMore left={found.length - shown} onMore={showMore} />
+    </section>
+  );
+}
+
+/** The notes that the server does not have as they are here. */
+function useUnsentIds(): ReadonlySet<unknown> {
+  const { value: waiting = [] } = usePendingChanges(notes, { limit: MOST_UNSENT });
+  const dead = useSyncStatus((status) => status.dead);
+  const letters = useAnswer(() => backend.deadLetters({ collection: notes.collection }), [dead]);
+  return new Set([...waiting, ...(letters ?? [])].map(({ entityId }) => entityId));
+}
+
+function isWanted(
+  note: Note,
+  words: string,
+  filter: Filter,
+  unsent: ReadonlySet<unknown>,
+): boolean {
+  if (filter === 'unsent' ? !unsent.has(note.id) : filter !== 'all' && note.priority !== filter)
+    return false;
+  return words === '' || matchesNote(note, words);
+}
+
+function countWords(found: number, all: number): string {
+  if (all === 0) return 'Nothing written yet.';
+  if (found === 0) return 'No note is like that.';
+  const notesWord = found === 1 ? 'note' : 'notes';
+  return found === all ? `${found} ${notesWord}` : `${found} of ${all} notes`;
+}
+
+interface NoteRowProps {
+  readonly note: Note;
+  readonly isOpen: boolean;
+}
+
+const NoteRow = memo(
+  function NoteRow({ note, isOpen }: NoteRowProps) {
+    const { id, title, site, text, priority, photos, changedAt } = note;
+    return (
+      <li>
+        <a className="row" href={paths.note(id)} aria-current={isOpen ? 'true' : undefined}>
+          <span className="row-top">
+            <span className="row-title">{title === '' ? 'Untitled' : title}</span>
+            <time dateTime={new Date(changedAt).toISOString()} title={fullTimeWords(changedAt)}>
+              {timeWords(changedAt)}
+            </time>
+          </span>
+          {site !== '' && <span className="row-site">{site}</span>}
+          {text !== '' && <span className="row-text">{text}</span>}
+          <span className="row-foot">
+            <PriorityChip priority={priority} />
+            {photos.length > 0 && (
+              <span className="faint">
+                {photos.length === 1 ? '1 photo' : `${photos.length} photos`}
+              </span>
+            )}
+            <NoteMark id={id} />
+          </span>
+        </a>
+      </li>
+    );
+  },
+  // Completed anew each time; what is in it is the store's own, and the same while nothing changed.
+  (a, b) =>
+    a.isOpen === b.isOpen &&
+    a.note.id === b.note.id &&
+    a.note.changedAt === b.note.changedAt &&
+    a.note.title === b.note.title &&
+    a.note.text === b.note.text &&
+    a.note.site === b.note.site &&
+    a.note.priority === b.note.priority &&
+    a.note.photos === b.note.photos,
+);

@@ -1,0 +1,107 @@
+// Who uses the app: signing in and out, and what becomes of writes that were not sent.
+import type { PendingOnSignOut, SyncStatus } from 'nexus-store';
+import { backend } from './app-field.ts';
+import { credentialsOf, forgetCredentials, saveCredentials } from './credentials.ts';
+import { forgetDrafts } from './drafts.ts';
+import { Observed } from './observed.ts';
+import { goInstead, paths } from './route.ts';
+
+export interface SignedIn {
+  readonly principal: string;
+  readonly name: string;
+}
+
+export interface Session {
+  readonly user: SignedIn | null;
+  /** What to say to somebody who has just signed out. */
+  readonly farewell: string | null;
+}
+
+export type SignInResult = 'signed-in' | 'unknown-code' | 'offline';
+
+export const session: Observed<Session> = new Observed<Session>({ user: null, farewell: null });
+
+/** Other tabs of the app follow: they would show rows that are not theirs to show. */
+const tabs = new BroadcastChannel('field-notes-session');
+tabs.onmessage = () => location.reload();
+
+/** Opens the database and finds out who was signed in. */
+export async function resumeSession(): Promise<void> {
+  await backend.open();
+  const { principal } = backend;
+  // Ended between the two steps of signing out.
+  if (principal === null) return forgetCredentials();
+  const credentials = await credentialsOf(principal);
+  session.set({ user: { principal, name: credentials?.name ?? principal }, farewell: null });
+}
+
+export async function signIn(code: string): Promise<SignInResult> {
+  const answer = await askWho(code);
+  if (typeof answer === 'string') return answer;
+  // First the credentials: the first request leaves as soon as the backend knows the user.
+  await saveCredentials({ ...answer, token: code });
+  const isAnother = backend.principal !== answer.principal;
+  await backend.signIn(answer.principal);
+  session.set({ user: answer, farewell: null });
+  if (isAnother) tabs.postMessage('changed');
+  return 'signed-in';
+}
+
+async function askWho(code: string): Promise<SignedIn | Exclude<SignInResult, 'signed-in'>> {
+  let answer: Response;
+  try {
+    answer = await fetch('/session', { headers: { authorization: `Bearer ${code}` } });
+  } catch {
+    return 'offline';
+  }
+  if (answer.status === 401) return 'unknown-code';
+  return answer.ok ? ((await answer.json()) as SignedIn) : 'offline';
+}
+
+export async function signOut(pending: PendingOnSignOut): Promise<void> {
+  const { user } = session.current;
+  await backend.refresh();
+  const before = unsentCount(backend.status.current);
+  let sent = 0;
+  const stop = backend.on((event) => {
+    if (event.type === 'entry-applied') sent += 1;
+  });
+  try {
+    await backend.signOut({ pending });
+  } finally {
+    stop();
+  }
+  await forgetCredentials();
+  if (pending === 'discard' && user !== null) forgetDrafts(user.principal);
+  session.set({
+    user: null,
+    farewell: farewellWords(pending, user?.name ?? '', before, Math.min(sent, before)),
+  });
+  goInstead(paths.notes);
+  tabs.postMessage('changed');
+}
+
+/** Writes that the server does not have, for whatever reason. */
+export function unsentCount(status: SyncStatus): number {
+  const { critical, high, normal, low } = status.pending;
+  return critical + high + normal + low + status.conflicts + status.dead;
+}
+
+function farewellWords(
+  pending: PendingOnSignOut,
+  name: string,
+  before: number,
+  sent: number,
+): string {
+  const left = before - sent;
+  if (before === 0) return 'You have signed out. Everything you wrote is on the server.';
+  if (pending === 'discard')
+    return `You have signed out. ${changes(before)} that had not been sent ${before === 1 ? 'was' : 'were'} deleted, as you asked.`;
+  if (left === 0)
+    return `You have signed out. ${changes(sent)} ${sent === 1 ? 'was' : 'were'} sent first.`;
+  const first =
+    pending === 'flush' && sent > 0 ? `${changes(sent)} ${sent === 1 ? 'was' : 'were'} sent. ` : '';
+  return `You have signed out. ${first}${changes(left)} that could not be sent ${left === 1 ? 'stays' : 'stay'} on this device, unseen, until ${name} signs in again. Nobody else sends or sees ${left === 1 ? 'it' : 'them'}.`;
+}
+
+const changes = (count: number): string => (count === 1 ? '1 change' : `${count} changes`);

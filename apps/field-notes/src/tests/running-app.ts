@@ -1,0 +1,132 @@
+// The built app with its real server, and a Chromium that has it open.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { launchBrowser, type LaunchOptions, type RunningBrowser } from 'browser-harness';
+import type { Page } from 'playwright-core';
+import { buildApp } from '../../build/build-app.ts';
+import type { FieldServerOptions } from '../../server/field-server.ts';
+import { serveApp, type ServedApp } from '../../server/serve-app.ts';
+import type { Note } from '../model/note.ts';
+
+export interface BuiltSite {
+  readonly folder: string;
+  remove(): Promise<void>;
+}
+
+/** The app as `npm start` would build it, in a folder of its own. */
+export async function buildSite(): Promise<BuiltSite> {
+  const folder = await mkdtemp(join(tmpdir(), 'nexus-store-field-notes-'));
+  await buildApp(folder);
+  return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+export interface AppOptions extends Partial<FieldServerOptions> {
+  readonly folder: string;
+  readonly browser?: LaunchOptions;
+}
+
+export class RunningApp {
+  readonly server: ServedApp;
+  readonly browser: RunningBrowser;
+
+  constructor(server: ServedApp, browser: RunningBrowser) {
+    this.server = server;
+    this.browser = browser;
+  }
+
+  static async start({ browser, ...options }: AppOptions): Promise<RunningApp> {
+    const server = await serveApp({
+      database: ':memory:',
+      hasSampleReports: true,
+      port: 0,
+      ...options,
+    });
+    return new RunningApp(server, await launchBrowser(browser));
+  }
+
+  async open(hash = ''): Promise<Page> {
+    const page = await this.browser.open(`${this.server.url}/${hash}`);
+    page.setDefaultTimeout(20_000);
+    return page;
+  }
+
+  /** A page with somebody signed in, and the app's own files on the device. */
+  async openSignedIn(code = 'field-day'): Promise<Page> {
+    const page = await this.open();
+    await signIn(page, code);
+    await page.evaluate('navigator.serviceWorker.ready');
+    return page;
+  }
+
+  /** The titles of somebody's notes on the server, in the order in which they were changed. */
+  async titlesOnServer(code = 'field-day'): Promise<readonly string[]> {
+    return (await this.#notesOnServer(code)).map(({ value }) => value.title);
+  }
+
+  async noteOnServer(id: string, code = 'field-day'): Promise<Note | undefined> {
+    return (await this.#notesOnServer(code)).find((row) => row.id === id)?.value;
+  }
+
+  /** As another device of the same user would. */
+  async push(operation: Readonly<Record<string, unknown>>, code = 'field-day'): Promise<void> {
+    const body = {
+      protocol: 1,
+      operations: [
+        {
+          id: 'other',
+          idempotencyKey: crypto.randomUUID(),
+          collection: 'notes',
+          schemaVersion: 1,
+          ...operation,
+        },
+      ],
+    };
+    const answer = await this.#ask('POST', '/v1/push', code, JSON.stringify(body));
+    const { results } = (await answer.json()) as { results: readonly { status: string }[] };
+    if (results[0]?.status !== 'applied') throw new Error(JSON.stringify(results));
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    await this.server.close();
+  }
+
+  async #notesOnServer(code: string): Promise<readonly { id: string; value: Note }[]> {
+    const answer = await this.#ask('GET', '/v1/pull?collection=notes', code);
+    return ((await answer.json()) as { rows: { id: string; value: Note }[] }).rows;
+  }
+
+  #ask(method: string, path: string, code: string, body?: string): Promise<Response> {
+    return fetch(`${this.server.url}/sync${path}`, {
+      method,
+      headers: { authorization: `Bearer ${code}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body }),
+    });
+  }
+}
+
+export async function signIn(page: Page, code: string): Promise<void> {
+  await page.getByLabel('Access code').fill(code);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: 'Notes', level: 1, exact: true }).waitFor();
+}
+
+export interface NewNote {
+  readonly title: string;
+  readonly site?: string;
+  readonly text?: string;
+  readonly priority?: 'Critical' | 'High' | 'Normal' | 'Low';
+}
+
+/** Writes a note as a person would, until it is on the device's disk. */
+export async function writeNote(page: Page, note: NewNote): Promise<void> {
+  await page.getByRole('link', { name: 'New note' }).click();
+  await page.getByLabel('Title').fill(note.title);
+  if (note.site !== undefined) await page.getByLabel('Site').fill(note.site);
+  if (note.text !== undefined) await page.getByLabel('What did you see?').fill(note.text);
+  if (note.priority !== undefined)
+    await page.locator('.editor').getByRole('radio', { name: note.priority }).check();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('Saved on this device.').waitFor();
+}
