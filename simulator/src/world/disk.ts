@@ -166,19 +166,22 @@ export class Disk {
   /**
    * Takes the last commits back, as a loss of power does where commits are not flushed.
    *
-   * @returns the seqs of the entries that these commits touched: made, changed, claimed or took away
+   * @returns the seqs of the entries that these commits touched: made, changed, claimed or took away; and
+   *   whether what the server had asked for was in one of them
    */
-  async lose(count: number): Promise<ReadonlySet<number>> {
+  async lose(count: number): Promise<{ touched: ReadonlySet<number>; hasGate: boolean }> {
     const touched = new Set<number>();
+    let hasGate = false;
     for (let lost = 0; lost < count; lost += 1) {
       for (const { table, key, before } of this.#undo.pop()?.toReversed() ?? []) {
         for (const seq of seqsIn(table, [before, this.#table(table).get(key)])) touched.add(seq);
+        hasGate ||= table === 'meta' && key === 'gate:remote';
         if (before === undefined) this.#table(table).delete(key);
         else this.#table(table).set(key, before);
       }
     }
     await this.#rebuild();
-    return touched;
+    return { touched, hasGate };
   }
 
   async #rebuild(): Promise<void> {

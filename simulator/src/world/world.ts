@@ -120,7 +120,8 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
 
   /** Takes the last commits back. Nobody may be alive. */
   async losePower(lost: number): Promise<void> {
-    const touched = await this.disk.lose(this.plan.settings.isRelaxed ? lost : 0);
+    const { touched, hasGate } = await this.disk.lose(this.plan.settings.isRelaxed ? lost : 0);
+    if (hasGate) this.traffic.forgetPromises();
     if (touched.size > 0) {
       const inTheAir = this.traffic.forget(touched, this.history);
       this.history.forget(touched, [...this.disk.entries.values()], inTheAir);
