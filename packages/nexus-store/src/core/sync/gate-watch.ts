@@ -24,8 +24,11 @@ const NOTHING: GateLesson = { kind: 'nothing' };
 export class GateWatch {
   readonly #context: SyncContext;
   #gate: Gate = GATE_SHUT;
-  /** A wish to wait that was heard and is still being stored. Epoch milliseconds. */
-  #askedUntil = 0;
+  /**
+   * The last wish to wait that was heard here, perhaps still being stored: on the wall clock, which goes on
+   * in a device that sleeps, and on the monotonic one, which nobody moves back. It is over by either.
+   */
+  #asked = { until: 0, elapsed: 0 };
   /** Grows with everything that this process learns. */
   #changes = 0;
   #begun = 0;
@@ -47,7 +50,6 @@ export class GateWatch {
     const stored = await writer.read(readGate);
     // What an answer has taught meanwhile is newer than what was read.
     if (seen !== this.#changes) return this.#gate;
-    this.#askedUntil = 0;
     if (reanchored(stored, runtime.clock.now()) === stored) {
       this.#gate = stored;
       return stored;
@@ -65,7 +67,9 @@ export class GateWatch {
    * leave the server alone. False if nothing may be sent now.
    */
   async permits(uow: UnitOfWork): Promise<boolean> {
-    this.#gate = await readGate(uow);
+    const seen = this.#changes;
+    const stored = await readGate(uow);
+    if (seen === this.#changes) this.#gate = stored;
     return this.isPassable;
   }
 
@@ -76,9 +80,12 @@ export class GateWatch {
 
   /** Until when the server wants to be left alone, as far as this process knows; null: it may be called. */
   get askedUntil(): number | null {
-    const now = this.#context.runtime.clock.now();
-    const until = Math.max(this.#askedUntil, askedToWaitUntil(this.#gate, now) ?? 0);
-    return until > now ? until : null;
+    const { clock } = this.#context.runtime;
+    const now = clock.now();
+    const { until, elapsed } = this.#asked;
+    const heardMs = Math.min(until - now, elapsed - clock.elapsed());
+    const at = Math.max(now + heardMs, askedToWaitUntil(this.#gate, now) ?? 0);
+    return at > now ? at : null;
   }
 
   /** A request begins. Returns its number. */
@@ -97,8 +104,10 @@ export class GateWatch {
     this.#begunBeforeFailure = this.#begun;
     this.#changes += 1;
     const { retryAfterMs = 0 } = endpoint;
-    if (retryAfterMs > 0)
-      this.#askedUntil = clock.now() + Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
+    if (retryAfterMs > 0) {
+      const waitMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
+      this.#asked = { until: clock.now() + waitMs, elapsed: clock.elapsed() + waitMs };
+    }
     return { kind: 'failed', endpoint, at: clock.now(), jitter: random.float(), counts: isNews };
   }
 
