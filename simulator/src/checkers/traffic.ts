@@ -12,6 +12,8 @@ import type { Scene } from './scene.ts';
 const LONGEST_RETRY_AFTER_MS = 24 * 3_600_000;
 /** How long a context may take to write down that the server asked to wait. */
 const DIGEST_MS = 3_000;
+/** From a context's look at the stored gate to its request, outside of a run: steps of storage, credentials. */
+const LOOK_MS = 500;
 
 interface Refused {
   readonly context: AppContext;
@@ -300,12 +302,13 @@ export class TrafficRules {
     const { retryAfterUntil: until = null, setAt = null } = disk.gate ?? {};
     // Set at a time that is yet to come: the clock was moved back, and the wait counts anew.
     const isMoved = setAt !== null && setAt > now;
-    // A context learns of what another one was told when it begins its next run.
+    // A context learns of what another one was told when it begins its next run. Outside of runs it looks
+    // right before each request: what is written between the look and the request comes too late for it.
     const isKnown =
       this.#gate === undefined ||
       this.#gate.by === context ||
       this.#gate.at < context.runStartedAt ||
-      !context.isRunning;
+      (!context.isRunning && Math.max(this.#gate.at, context.thawedAt) + LOOK_MS < elapsed);
     if (
       until !== null &&
       isKnown &&
@@ -313,7 +316,10 @@ export class TrafficRules {
       until > now &&
       until <= now + LONGEST_RETRY_AFTER_MS
     ) {
-      fail('retry-after', `#${flight.number} is sent ${until - now} ms before Retry-After ends`);
+      fail(
+        'retry-after',
+        `#${flight.number} of ${context.name} is sent ${until - now} ms before Retry-After ends`,
+      );
     }
     for (const promise of this.#promised) {
       const isDigested =

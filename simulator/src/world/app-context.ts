@@ -62,6 +62,7 @@ export class AppContext implements NetworkClient {
   readonly version: number;
   isClosed = false;
   isFrozen = false;
+  thawedAt = -Infinity;
   /** A sync run is under way. */
   isRunning = false;
   runStartedAt = -Infinity;
@@ -175,6 +176,7 @@ export class AppContext implements NetworkClient {
     this.process.suspend();
     this.#parts.runtime.timers.after(ms, () => {
       this.isFrozen = false;
+      this.thawedAt = this.#parts.runtime.clock.elapsed();
       this.process.resume();
     });
   }
