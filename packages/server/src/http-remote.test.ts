@@ -71,7 +71,7 @@ async function leaveTombstone(
   remote: ReturnType<typeof httpRemote>,
   principal: string,
 ): Promise<void> {
-  const context = { signal: new AbortController().signal, now: 0, principal };
+  const context = { signal: new AbortController().signal, maySend: () => true, now: 0, principal };
   for (const operation of ['create', 'delete'] as const) {
     const entry = {
       id: operation,

@@ -48,7 +48,12 @@ testRemote(
 );
 
 describe('a script of memoryRemote', () => {
-  const context = { signal: new AbortController().signal, now: 5, principal: null };
+  const context = {
+    signal: new AbortController().signal,
+    maySend: () => true,
+    now: 5,
+    principal: null,
+  };
   const entry = (id: string): OutgoingEntry => ({
     id: `entry ${id}`,
     idempotencyKey: `key ${id}`,

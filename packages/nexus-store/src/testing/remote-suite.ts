@@ -147,7 +147,12 @@ class Bench {
 }
 
 function contextOf(principal: string, signal?: AbortSignal): RemoteContext {
-  return { signal: signal ?? new AbortController().signal, now: NOW, principal };
+  return {
+    signal: signal ?? new AbortController().signal,
+    maySend: () => true,
+    now: NOW,
+    principal,
+  };
 }
 
 const kinds = (outcomes: readonly Outcome[]): readonly string[] =>

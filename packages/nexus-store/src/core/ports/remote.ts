@@ -9,6 +9,8 @@ import type { Outcome } from '../model/outcome.ts';
  *   rejects for what a network or a server does: those are outcomes. It may be called concurrently.
  * - An outcome says `applied` only on an acknowledgement that was recognised for what it is.
  * - Applying is idempotent by `idempotencyKey`; entries of one group are applied together or not at all.
+ * - A remote that waits before it sends (for credentials, say) or sends more than one request for a call
+ *   asks `context.maySend()` right before each. What it withholds is `retry` of the endpoint, not ambiguous.
  * - When `context.signal` aborts, `push` settles soon, with ambiguous outcomes for what was under way.
  * - Credentials are attached at send time and are never part of an entry.
  * - `pull` resolves with one page, or rejects with a `RemoteError` (`remote/cursor-expired` asks for a
@@ -37,6 +39,12 @@ export interface RemoteCapabilities {
 
 export interface RemoteContext {
   readonly signal: AbortSignal;
+  /**
+   * False once nothing more may leave: the time is over, somebody else owns the entries, or the server has
+   * just asked another request to wait. Says so even where `signal` cannot yet, in a process that stood
+   * still and whose timers are overdue.
+   */
+  readonly maySend: () => boolean;
   /** Wall time now, epoch milliseconds, to judge dates in answers that lack one of their own. */
   readonly now: number;
   /** The stable id of the user whose entries these are; null if nobody signed in. */

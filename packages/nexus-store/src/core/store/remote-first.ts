@@ -49,14 +49,15 @@ async function writeAs(
 
 /** One request, which neither hangs nor throws. */
 async function pushOne(
-  { runtime, remote }: BackendCore,
+  { runtime, remote, engine }: BackendCore,
   entry: OutgoingEntry,
   window: RunWindow,
   principal: Principal,
 ): Promise<Outcome> {
   const { clock, timers } = runtime;
   const { signal, release } = limitedSignal(timers, window.signal, window.leftMs);
-  const context: RemoteContext = { signal, now: clock.now(), principal: principal.id };
+  const maySend = (): boolean => window.leftMs > 0 && engine.mayCall;
+  const context: RemoteContext = { signal, maySend, now: clock.now(), principal: principal.id };
   const push = async (): Promise<readonly Outcome[]> =>
     checkedOutcomes(await remote.push([entry], context), 1, clock.now());
   try {

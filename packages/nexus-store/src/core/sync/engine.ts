@@ -165,6 +165,11 @@ export class Engine {
     });
   }
 
+  /** False while the server wants to be left alone, as far as this process knows. */
+  get mayCall(): boolean {
+    return this.#gates.isPassable;
+  }
+
   /**
    * A request outside of the queue begins, now.
    *
@@ -172,8 +177,7 @@ export class Engine {
    * @throws RemoteError `remote/throttled` if the server has just asked to be left alone
    */
   beginRequest(): number {
-    if (!this.#gates.isPassable)
-      throw heldError(this.#gates.gate, this.#context.runtime.clock.now());
+    if (!this.mayCall) throw heldError(this.#gates.gate, this.#context.runtime.clock.now());
     return this.#gates.begin();
   }
 

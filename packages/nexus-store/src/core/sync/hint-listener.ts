@@ -95,7 +95,13 @@ export class HintListener {
       this.#gather(collection);
     };
     try {
-      const context = { signal: life.signal, now: runtime.clock.now(), principal: principal() };
+      const { signal: stillWanted } = life;
+      const context = {
+        signal: stillWanted,
+        maySend: () => !stillWanted.aborted,
+        now: runtime.clock.now(),
+        principal: principal(),
+      };
       await remote.listen(onHint, context);
     } finally {
       life.end();

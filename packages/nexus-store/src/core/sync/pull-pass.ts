@@ -122,10 +122,11 @@ export class PullPass {
     const timeoutMs = Math.min(options.requestTimeoutMs, this.#window.leftMs);
     const limited = limitedSignal(runtime.timers, this.#window.signal, timeoutMs);
     const { signal } = limited;
+    const maySend = (): boolean => this.#window.leftMs > 0 && this.#gates.isPassable;
     const ask = async (): Promise<PullPage> =>
       remote.pull(
         { collection, cursor: state.cursor, limit: options.pullLimit },
-        { signal, now: runtime.clock.now(), principal: this.#principal.id },
+        { signal, maySend, now: runtime.clock.now(), principal: this.#principal.id },
       );
     const late = (): never => {
       throw new RemoteError('remote/timeout', 'the server did not answer in time');

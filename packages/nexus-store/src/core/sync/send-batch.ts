@@ -45,7 +45,7 @@ export async function sendBatch(
   const timeoutMs = Math.min(options.requestTimeoutMs, window.leftMs, leaseLeftMs());
   const { signal, release } = limitedSignal(runtime.timers, window.signal, timeoutMs);
   try {
-    const answer = push(context, principal, outgoingBatch(entries, rows), signal);
+    const answer = push(context, principal, outgoingBatch(entries, rows), signal, mayBegin);
     const late = (): Outcome[] => unusable(entries.length, 'remote/timeout', runtime.clock.now());
     const outcomes = await withPatience(runtime.timers, answer, signal, ABORT_GRACE_MS, late);
     return { outcomes, versions, isAnswered: !signal.aborted };
@@ -59,11 +59,13 @@ async function push(
   principal: Principal,
   batch: ReturnType<typeof outgoingBatch>,
   signal: AbortSignal,
+  maySend: () => boolean,
 ): Promise<readonly Outcome[]> {
   const { clock, logger } = runtime;
   try {
     const answer: unknown = await remote.push(batch, {
       signal,
+      maySend,
       now: clock.now(),
       principal: principal.id,
     });

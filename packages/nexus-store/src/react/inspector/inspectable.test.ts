@@ -62,6 +62,7 @@ describe('an inspectable remote', () => {
   };
   const contextOf = (signal = new AbortController().signal) => ({
     signal,
+    maySend: () => true,
     now: 5,
     principal: null,
   });

@@ -64,7 +64,8 @@ class SwitchedRemote implements InspectableRemote {
   async push(batch: readonly OutgoingEntry[], context: RemoteContext): Promise<readonly Outcome[]> {
     await this.#delay(context.signal);
     // Nothing has left yet: the outcome is known.
-    if (this.#isOffline || context.signal.aborted) return batch.map(() => unsent(context.now));
+    if (this.#isOffline || context.signal.aborted || !context.maySend())
+      return batch.map(() => unsent(context.now));
     return this.#remote.push(batch, context);
   }
 

@@ -40,6 +40,7 @@ async function remoteTo(
 
 const context = (): RemoteContext => ({
   signal: new AbortController().signal,
+  maySend: () => true,
   now: Date.UTC(2026, 10, 22),
   principal: 'ada',
 });
@@ -108,6 +109,27 @@ describe('an answer that is larger than a client reads', () => {
     const group = ['a', 'b'].map((id) => entry(id, { group: 'g' }));
 
     expect(await remote_.push(group, context())).toMatchObject([unknown, unknown]);
+  });
+
+  test.each([
+    ['was withheld', { isWithheld: true, status: 200 }],
+    ['was refused for its credentials', { isWithheld: false, status: 401 }],
+  ])('may have been applied, also where the request for a part %s', async (_what, part) => {
+    let isFirst = true;
+    let isWithheld = false;
+    const large = conflictsWith('x'.repeat(5 * MIB));
+    const remote_ = await remoteTo((body, response, request) => {
+      if (!isFirst) return response.writeHead(part.status, ours).end();
+      isFirst = false;
+      isWithheld = part.isWithheld;
+      return large(body, response, request);
+    });
+
+    const batch = ['a', 'b'].map((id) => entry(id));
+    const outcomes = await remote_.push(batch, { ...context(), maySend: () => !isWithheld });
+
+    const perhaps = { kind: 'retry', scope: 'endpoint', ambiguous: true };
+    expect(outcomes).toMatchObject([perhaps, perhaps]);
   });
 });
 

@@ -49,7 +49,7 @@ function remoteAt(url: string, options: Partial<HttpRemoteOptions> = {}): Remote
 const NOW = Date.UTC(2026, 10, 22, 12, 0, 0);
 
 function context(signal: AbortSignal = new AbortController().signal): RemoteContext {
-  return { signal, now: NOW, principal: 'ada' };
+  return { signal, maySend: () => true, now: NOW, principal: 'ada' };
 }
 
 function entry(id: string, fields: Partial<OutgoingEntry> = {}): OutgoingEntry {
@@ -330,6 +330,70 @@ describe('results', () => {
 
     const failure = { code: 'remote/rejected', status: 403, detail: 'No: not yours', at: NOW };
     expect(outcome).toEqual({ kind: 'rejected', failure });
+  });
+});
+
+describe('what may not be sent any more', () => {
+  const heldBack = {
+    kind: 'retry',
+    scope: 'endpoint',
+    ambiguous: false,
+    failure: { code: 'remote/timeout' },
+  };
+
+  test('stays here while credentials took their time', async () => {
+    let requests = 0;
+    let maySend = true;
+    const remote = await remoteTo(
+      (request, response, body) => {
+        requests += 1;
+        applyAll(request, response, body);
+      },
+      {
+        headers: async () => {
+          maySend = false;
+          return {};
+        },
+      },
+    );
+
+    const outcomes = await remote.push([entry('a')], { ...context(), maySend: () => maySend });
+
+    expect([outcomes, requests]).toMatchObject([[heldBack], 0]);
+  });
+
+  test('is not sent again with new credentials after a late refusal', async () => {
+    let requests = 0;
+    let maySend = true;
+    const remote = await remoteTo(
+      (_request, response) => {
+        requests += 1;
+        maySend = false;
+        response.writeHead(401);
+        response.end();
+      },
+      { refreshCredentials: async () => {} },
+    );
+
+    const outcomes = await remote.push([entry('a')], { ...context(), maySend: () => maySend });
+
+    expect([outcomes, requests]).toMatchObject([[heldBack], 1]);
+  });
+
+  test('is not sent in parts after a batch was refused as a whole', async () => {
+    let requests = 0;
+    let maySend = true;
+    const remote = await remoteTo((_request, response) => {
+      requests += 1;
+      maySend = false;
+      response.writeHead(422);
+      response.end();
+    });
+
+    const batch = [entry('a'), entry('b')];
+    const outcomes = await remote.push(batch, { ...context(), maySend: () => maySend });
+
+    expect([outcomes, requests]).toMatchObject([[heldBack, heldBack], 1]);
   });
 });
 

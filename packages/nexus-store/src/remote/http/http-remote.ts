@@ -205,8 +205,10 @@ class HttpRemote implements Remote {
       const [head, tail] = halves(batch);
       if (!(reply.cause instanceof BodyTooLargeError) || tail.length === 0)
         return batch.map(() => noReplyOutcome(reply, context.now));
-      // Many entries, each answered with a large row. Keys make it harmless that some were applied.
-      return [...(await this.#push(head, context)), ...(await this.#push(tail, context))];
+      // Many entries, each answered with a large row. Keys make it harmless that some were applied, as long
+      // as nobody takes them for unsent because the second request never left.
+      const parts = [...(await this.#push(head, context)), ...(await this.#push(tail, context))];
+      return parts.map(perhapsApplied);
     }
     this.#noteSyncInterval(reply);
     const secrets = secretsOf(reply, batch);
@@ -330,6 +332,13 @@ function noReplyOutcome(reply: NoReply, at: number): Outcome {
   };
   if (reply.code === 'remote/unauthorised') return { kind: 'unauthorised', failure };
   return { kind: 'retry', scope: 'endpoint', ambiguous: reply.ambiguous, failure };
+}
+
+/** An outcome of entries that an earlier request may have applied. */
+function perhapsApplied(outcome: Outcome): Outcome {
+  if (outcome.kind === 'retry') return { ...outcome, ambiguous: true };
+  if (outcome.kind !== 'unauthorised') return outcome;
+  return { kind: 'retry', scope: 'endpoint', ambiguous: true, failure: outcome.failure };
 }
 
 function closedOutcome(at: number): Outcome {

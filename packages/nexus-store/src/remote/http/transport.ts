@@ -135,6 +135,8 @@ export class Transport {
       return noCredentials(cause);
     }
     if (!areSendable(headers.values)) return unsendable();
+    // Credentials may have taken their time, and so may the answer that this is sent again after.
+    if (!context.maySend()) return withheld();
     const secrets = Object.values(headers.values);
     try {
       const sending = this.#options.fetch(request.url, this.#init(request, headers, signal));
@@ -230,6 +232,11 @@ function unsendable(): NoReply {
     detail,
     cause: undefined,
   };
+}
+
+function withheld(): NoReply {
+  const detail = 'held back: its time was over before it could leave';
+  return { kind: 'no-reply', code: 'remote/timeout', ambiguous: false, detail, cause: undefined };
 }
 
 /**
