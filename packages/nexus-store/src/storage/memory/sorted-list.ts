@@ -47,11 +47,6 @@ export class SortedList<T> {
     return found;
   }
 
-  /** The first item for which `isBefore` is false. The items before it are a leading part of the list. */
-  first(isBefore: (item: T) => boolean): T | undefined {
-    return this.#at(this.#find(isBefore));
-  }
-
   /**
    * At most `limit` items between two borders, in order or from the end. `isBefore` holds for a leading
    * part of the list that is left out, `isWithin` for a longer one that ends the range.
