@@ -10,7 +10,7 @@ export const STORAGE_SCHEMA: StorageSchema = {
   version: STORAGE_SCHEMA_VERSION,
   tables: {
     /** Small facts by name: counters, partitions, gates, cursors. `value` is JSON. */
-    meta: { columns: { name: 'text', value: 'text' }, key: ['name'] },
+    meta: { columns: { name: 'text', value: 'text' }, key: ['name'], isSmall: true },
     /**
      * What the app sees. `value` is null for an entity deleted here and not yet on the server.
      * `shadow` and `version` are the server's, as last known. `head`, `tail` and `depth` say which

@@ -96,6 +96,11 @@ export interface TableSchema {
   readonly key: readonly string[];
   /** Sparse: a record is in an index only if none of the index's columns is null in it. */
   readonly indexes?: Readonly<Record<string, readonly string[]>>;
+  /**
+   * Few and short records that nearly every transaction reads. A driver may keep them at hand, as long as
+   * it notices what other contexts commit.
+   */
+  readonly isSmall?: boolean;
 }
 
 export interface StorageSchema {

@@ -12,7 +12,8 @@ import type {
 import { nodeSqliteClient } from './node-sqlite-client.ts';
 import type { WaitingRuntime } from './patience.ts';
 import { Patience, platformRuntime } from './patience.ts';
-import type { SqliteClient, SqliteConnection } from './sqlite-client.ts';
+import type { Awaitable, SqliteClient, SqliteConnection } from './sqlite-client.ts';
+import { isLater } from './sqlite-client.ts';
 import { sqliteResultCode, translated } from './sqlite-errors.ts';
 import type { Durability, SqliteSession } from './sqlite-session.ts';
 import { assertOurs, startSession } from './sqlite-session.ts';
@@ -119,26 +120,45 @@ class SqliteHandle implements Storage {
     body: (tx: StorageTransaction) => Promise<R>,
   ): Promise<R> {
     this.#assertOpen();
-    return await this.#inTurn(mode === 'read', async () => {
-      const session = await this.#begin(mode);
-      const transaction = new SqliteTransaction(
-        session,
-        mode,
-        (error) => this.#translated(error),
-        this.#runtime,
-      );
-      try {
-        const result = await body(transaction);
-        transaction.end();
-        await session.commit();
-        this.#countChanges(transaction.changeCount);
-        return result;
-      } catch (error) {
-        transaction.abandon();
-        if (!(await session.rollback())) await this.#giveUp(session);
-        throw error;
-      }
-    });
+    // Steps that a client answers at once are not awaited: each turn of promises costs a save as much as
+    // a small statement.
+    const turn = this.#turns.take(mode === 'read');
+    if (turn !== undefined) await turn;
+    try {
+      const session = this.#session ?? (await this.#currentSession());
+      const begun = this.#begin(session, mode);
+      if (begun !== undefined) await begun;
+      return await this.#perform(session, mode, body);
+    } catch (error) {
+      throw this.#translated(error);
+    } finally {
+      this.#turns.end();
+    }
+  }
+
+  async #perform<R>(
+    session: SqliteSession,
+    mode: 'read' | 'write',
+    body: (tx: StorageTransaction) => Promise<R>,
+  ): Promise<R> {
+    const transaction = new SqliteTransaction(
+      session,
+      mode,
+      (error) => this.#translated(error),
+      this.#runtime,
+    );
+    try {
+      const result = await body(transaction);
+      transaction.end();
+      const committed = session.commit();
+      if (isLater(committed)) await committed;
+      this.#countChanges(transaction.changeCount);
+      return result;
+    } catch (error) {
+      transaction.abandon();
+      if (!(await session.rollback())) await this.#giveUp(session);
+      throw error;
+    }
   }
 
   async foreignCommits(): Promise<number> {
@@ -163,13 +183,23 @@ class SqliteHandle implements Storage {
     });
   }
 
-  async #begin(mode: 'read' | 'write'): Promise<SqliteSession> {
-    const session = await this.#currentSession();
-    await this.#patience.until(
-      () => session.begin(mode),
+  #begin(session: SqliteSession, mode: 'read' | 'write'): Promise<void> | undefined {
+    let begun: Awaitable<void>;
+    try {
+      begun = session.begin(mode);
+    } catch (error) {
+      begun = Promise.reject(error);
+    }
+    if (!isLater(begun)) return undefined;
+    let isFirst = true;
+    return this.#patience.until(
+      () => {
+        if (!isFirst) return session.begin(mode);
+        isFirst = false;
+        return begun;
+      },
       mode === 'write' ? () => this.#turns.lendToReads() : undefined,
     );
-    return session;
   }
 
   async #currentSession(): Promise<SqliteSession> {

@@ -1,4 +1,4 @@
-import { assert } from '../../core/model/errors.ts';
+import { assert, InvariantError } from '../../core/model/errors.ts';
 import type {
   Change,
   Key,
@@ -7,6 +7,7 @@ import type {
   StoredRecord,
 } from '../../core/ports/storage.ts';
 import type { Runtime } from '../../core/ports/runtime.ts';
+import type { Awaitable } from './sqlite-client.ts';
 import { isLater } from './sqlite-client.ts';
 import type { SqliteSession } from './sqlite-session.ts';
 import type { TableStatements } from './table-statements.ts';
@@ -87,16 +88,23 @@ export class SqliteTransaction implements StorageTransaction {
     if (this.#state === 'active') this.#state = 'ended';
   }
 
-  async #step<R>(work: () => Promise<R>): Promise<R> {
-    if (this.#state === 'failed') throw this.#failure;
-    assert(this.#state === 'active', 'a transaction was used after its end');
+  #step<R>(work: () => Awaitable<R>): Promise<R> {
+    if (this.#state === 'failed') return Promise.reject(this.#failure);
+    if (this.#state === 'ended')
+      return Promise.reject(new InvariantError('a transaction was used after its end'));
     try {
-      return await work();
+      const answer = work();
+      if (!isLater(answer)) return Promise.resolve(answer);
+      return answer.catch((error: unknown) => Promise.reject(this.#failed(error)));
     } catch (error) {
-      this.#state = 'failed';
-      // SQLite may have rolled back by itself; a later statement would then commit on its own.
-      this.#failure = this.#translated(error);
-      throw this.#failure;
+      return Promise.reject(this.#failed(error));
     }
+  }
+
+  #failed(error: unknown): unknown {
+    this.#state = 'failed';
+    // SQLite may have rolled back by itself; a later statement would then commit on its own.
+    this.#failure = this.#translated(error);
+    return this.#failure;
   }
 }

@@ -18,6 +18,8 @@ export interface TableLayout {
   readonly key: readonly string[];
   /** True if the key is the rowid: one b-tree, and many keys are read with one `IN`. */
   readonly isClustered: boolean;
+  /** Its records are kept at hand. */
+  readonly isKept: boolean;
   readonly primary: IndexLayout;
   readonly indexes: ReadonlyMap<string, IndexLayout>;
   readonly createTable: string;
@@ -40,6 +42,7 @@ export function tableLayout(name: string, schema: TableSchema): TableLayout {
     columns,
     key: schema.key,
     isClustered,
+    isKept: schema.isSmall === true && schema.key.length === 1,
     primary: {
       hint: isClustered ? 'NOT INDEXED' : `INDEXED BY ${quoted(`sqlite_autoindex_${name}_1`)}`,
       key: schema.key,

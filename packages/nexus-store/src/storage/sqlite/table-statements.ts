@@ -6,6 +6,7 @@ import type {
   ScanRange,
   StoredRecord,
 } from '../../core/ports/storage.ts';
+import { KeptRecords } from './kept-records.ts';
 import { PutStatements } from './put-statements.ts';
 import type { Awaitable, SqliteConnection, SqliteRow, SqliteStatement } from './sqlite-client.ts';
 import { isLater } from './sqlite-client.ts';
@@ -26,6 +27,7 @@ export class TableStatements {
   readonly #table: string;
   readonly #prepared = new Map<string, SqliteStatement>();
   readonly #puts: PutStatements;
+  readonly #kept: KeptRecords | undefined;
 
   /** @param cutsTexts whether the client reads texts only up to a NUL; see `whole-texts.ts` */
   constructor(connection: SqliteConnection, layout: TableLayout, cutsTexts: boolean) {
@@ -34,17 +36,25 @@ export class TableStatements {
     this.#layout = layout;
     this.#table = quoted(layout.name);
     this.#puts = new PutStatements(connection, layout);
+    this.#kept = layout.isKept ? new KeptRecords(layout.key[0] as string) : undefined;
     this.#cutsTexts = cutsTexts;
     const columns = cutsTexts ? layout.columns.map(wholeText).join(', ') : list(layout.columns);
     this.#selected = `SELECT ${columns} FROM ${this.#table}`;
   }
 
+  /** Another connection has committed, or what was written here is undone. */
+  forget(): void {
+    this.#kept?.forget();
+  }
+
   put(record: StoredRecord): Awaitable<void> {
+    this.#kept?.put(record);
     return this.#puts.put(record);
   }
 
   delete(key: Key): Awaitable<void> {
     this.#assertKey(key);
+    this.#kept?.delete(key);
     const statement = this.#statement(
       'delete',
       () => `DELETE FROM ${this.#table} WHERE ${equal(this.#layout.key)}`,
@@ -52,7 +62,12 @@ export class TableStatements {
     return andThen(statement, (deletion) => deletion.run(key));
   }
 
-  async get(keys: readonly Key[]): Promise<readonly (StoredRecord | undefined)[]> {
+  get(keys: readonly Key[]): Awaitable<readonly (StoredRecord | undefined)[]> {
+    if (keys.length !== 1) return this.#getMany(keys);
+    return andThen(this.#getSingle(keys[0] as Key), (record) => [record]);
+  }
+
+  async #getMany(keys: readonly Key[]): Promise<readonly (StoredRecord | undefined)[]> {
     const records: (StoredRecord | undefined)[] = [];
     for (let start = 0; start < keys.length;) {
       const end = endOfRun(keys, start);
@@ -81,12 +96,18 @@ export class TableStatements {
 
   #getSingle(key: Key): Awaitable<StoredRecord | undefined> {
     this.#assertKey(key);
+    const kept = this.#kept?.get(key);
+    if (kept !== undefined) return kept ?? undefined;
     const statement = this.#statement(
       'get',
       () => `${this.#selected} ${this.#layout.primary.hint} WHERE ${equal(this.#layout.key)}`,
     );
     const rows = andThen(statement, (one) => one.all(key));
-    return andThen(rows, ([row]) => (row === undefined ? undefined : this.#record(row)));
+    return andThen(rows, ([row]) => {
+      const record = row === undefined ? undefined : this.#record(row);
+      this.#kept?.learn(key, record);
+      return record;
+    });
   }
 
   /** Records of keys that differ in their last part only. */

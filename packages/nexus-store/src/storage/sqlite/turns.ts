@@ -9,11 +9,11 @@ export class Turns {
   #isTaken = false;
   #lender: (() => void) | undefined;
 
-  /** Resolves when the turn begins. It lasts until `end`. */
-  take(isRead: boolean): Promise<void> {
+  /** Resolves when the turn begins; undefined: it has begun. It lasts until `end`. */
+  take(isRead: boolean): Promise<void> | undefined {
     if (!this.#isTaken) {
       this.#isTaken = true;
-      return Promise.resolve();
+      return undefined;
     }
     return new Promise((start) => this.#waiting.push({ isRead, start }));
   }
