@@ -56,14 +56,21 @@ export class UnitOfWork {
   readonly #touchedRows: Slot[] = [];
   #dirty: Slot[] = [];
   #state: QueueState | undefined;
+  readonly #lastState: QueueState | undefined;
   #leases: Map<number, LeaseRecord> | undefined;
   #leased: Set<number> | undefined;
   /** Told to listeners once the transaction is committed. */
   readonly notices: SyncEvent[] = [];
 
-  constructor(tx: StorageTransaction, mode: 'read' | 'write' = 'write') {
+  /** @param lastState of the last transaction, to go on with if it still holds */
+  constructor(
+    tx: StorageTransaction,
+    mode: 'read' | 'write' = 'write',
+    lastState: QueueState | undefined = undefined,
+  ) {
     this.#tx = tx;
     this.#isReadOnly = mode === 'read';
+    this.#lastState = lastState;
   }
 
   // ---- state -------------------------------------------------------------------------------------
@@ -72,7 +79,8 @@ export class UnitOfWork {
   async loadState(): Promise<void> {
     if (this.#state !== undefined) return;
     const [record] = await this.#tx.get('meta', [['queue']]);
-    this.#state = new QueueState(record?.['value'] as string | undefined);
+    const text = record?.['value'] as string | undefined;
+    this.#state = this.#lastState?.continuedFrom(text) ?? new QueueState(text);
   }
 
   get state(): QueueState {

@@ -1,6 +1,7 @@
 import { isNexusError } from '../model/errors.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Storage, StorageTransaction } from '../ports/storage.ts';
+import type { QueueState } from './queue-state.ts';
 import { UnitOfWork, type ChangedRow, type Savepoint } from './unit-of-work.ts';
 
 /** What a transaction should do. May run twice: alone, after it failed in company. */
@@ -100,6 +101,7 @@ export class Writer {
   #isRunning = false;
   #turnAt = 0;
   #restedAt = 0;
+  #lastState: QueueState | undefined;
 
   constructor(runtime: Runtime, storage: Storage, hooks: WriterHooks = {}) {
     this.#runtime = runtime;
@@ -180,7 +182,7 @@ export class Writer {
   }
 
   async #perform(tx: StorageTransaction, jobs: readonly AnyJob[]): Promise<UnitOfWork> {
-    const work = new UnitOfWork(tx);
+    const work = new UnitOfWork(tx, 'write', this.#lastState);
     const rows = rowsOf(jobs);
     // Asked for together: where each request is a journey, one after another costs a save a third more.
     if (rows.length === 0) await work.loadState();
@@ -192,6 +194,7 @@ export class Writer {
     const pending = this.#hooks.beforeCommit?.(work);
     if (pending !== undefined) await pending;
     await work.flush();
+    this.#lastState = work.state;
     return work;
   }
 
