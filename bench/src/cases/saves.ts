@@ -141,7 +141,7 @@ function sequentialSaves(durability: Durability): BenchCase {
     name: `sequential-saves-${durability}`,
     group: GROUP,
     setUp: async (setting) => {
-      const count = setting.size(durability === 'strict' ? 1000 : 3000, 50);
+      const count = setting.size(3000, 50);
       const figure = (layout: RawLayout, words: string) => ({
         title: `${title} / raw, one transaction each, ${words}`,
         unit: 'saves/s',
