@@ -36,7 +36,7 @@ export interface Decision {
 type Item = ReceivedOperation | InvalidOperation;
 
 /** `value` and `remote` are JSON text, copied into the answer as they were stored. */
-type Verdict =
+type Outcome =
   | { readonly kind: 'applied'; readonly change: number | null; readonly value: string | null }
   | { readonly kind: 'conflict'; readonly remote: string | null; readonly change: number | null }
   | { readonly kind: 'rejected'; readonly problem: WireProblem }
@@ -54,27 +54,27 @@ export function decide(items: readonly Item[], loaded: Loaded, rules: Rules, at:
   let valueBytes = 0;
   for (const unit of unitsOf(items)) {
     const isFull = valueBytes >= rules.maxAnswerBytes;
-    const verdicts = isFull ? unit.map(later) : unitVerdicts(unit, ledger, failed, rules);
-    for (const [index, verdict] of verdicts.entries()) {
+    const outcomes = isFull ? unit.map(later) : unitOutcomes(unit, ledger, failed, rules);
+    for (const [index, outcome] of outcomes.entries()) {
       const item = unit[index] as Item;
-      if (verdict.kind !== 'applied' && item.invalid === undefined) failed.add(refKey(item));
-      valueBytes += valueBytesOf(verdict);
-      results.push(resultJson(item.id, verdict));
+      if (outcome.kind !== 'applied' && item.invalid === undefined) failed.add(refKey(item));
+      valueBytes += valueBytesOf(outcome);
+      results.push(resultJson(item.id, outcome));
     }
   }
   return { writes: { ...ledger.writes(), at }, results };
 }
 
 /** The answer is full. Not the operation's fault, so it costs no attempt. */
-function later(item: Item): Verdict {
+function later(item: Item): Outcome {
   if (item.invalid !== undefined) return { kind: 'rejected', problem: item.invalid };
   const detail = 'the answer is full: send the rest again';
   return { kind: 'retry', scope: 'endpoint', problem: problem(ProblemType.busy, detail) };
 }
 
-function valueBytesOf(verdict: Verdict): number {
-  if (verdict.kind === 'applied') return bytesOf(verdict.value);
-  return verdict.kind === 'conflict' ? bytesOf(verdict.remote) : 0;
+function valueBytesOf(outcome: Outcome): number {
+  if (outcome.kind === 'applied') return bytesOf(outcome.value);
+  return outcome.kind === 'conflict' ? bytesOf(outcome.remote) : 0;
 }
 
 function bytesOf(text: string | null): number {
@@ -92,33 +92,33 @@ function unitsOf(items: readonly Item[]): readonly (readonly Item[])[] {
   return units;
 }
 
-function unitVerdicts(
+function unitOutcomes(
   unit: readonly Item[],
   ledger: Ledger,
   failed: ReadonlySet<string>,
   rules: Rules,
-): readonly Verdict[] {
+): readonly Outcome[] {
   const savepoint = ledger.savepoint();
-  const verdicts: Verdict[] = [];
+  const outcomes: Outcome[] = [];
   for (const item of unit) {
-    const verdict = verdictOf(item, ledger, failed, rules);
-    verdicts.push(verdict);
-    if (verdict.kind !== 'applied') break;
+    const outcome = outcomeOf(item, ledger, failed, rules);
+    outcomes.push(outcome);
+    if (outcome.kind !== 'applied') break;
   }
-  const guilty = verdicts.length - 1;
-  const last = verdicts[guilty];
-  if (last === undefined || last.kind === 'applied') return verdicts;
+  const guilty = outcomes.length - 1;
+  const last = outcomes[guilty];
+  if (last === undefined || last.kind === 'applied') return outcomes;
   ledger.rollBack(savepoint);
   return unit.map((item, index) => (index === guilty ? last : innocent(item, ledger)));
 }
 
 /** A member of a group that failed because of another one; it may have been applied long ago. */
-function innocent(item: Item, ledger: Ledger): Verdict {
+function innocent(item: Item, ledger: Ledger): Outcome {
   if (item.invalid !== undefined) return { kind: 'rejected', problem: item.invalid };
   return replay(item, ledger) ?? { kind: 'retry', problem: problem(ProblemType.groupFailed) };
 }
 
-function verdictOf(item: Item, ledger: Ledger, failed: ReadonlySet<string>, rules: Rules): Verdict {
+function outcomeOf(item: Item, ledger: Ledger, failed: ReadonlySet<string>, rules: Rules): Outcome {
   if (item.invalid !== undefined) return { kind: 'rejected', problem: item.invalid };
   const known = replay(item, ledger);
   if (known !== undefined) return known;
@@ -131,14 +131,14 @@ function verdictOf(item: Item, ledger: Ledger, failed: ReadonlySet<string>, rule
 }
 
 /** The first result of a key that was used before. */
-function replay(item: ReceivedOperation, ledger: Ledger): Verdict | undefined {
+function replay(item: ReceivedOperation, ledger: Ledger): Outcome | undefined {
   const known = ledger.operation(item.key);
   if (known === undefined) return undefined;
   if (known.fingerprint !== item.fingerprint) return rejected(ProblemType.keyReused);
   return { kind: 'applied', change: known.change, value: known.value };
 }
 
-function effect(item: ReceivedOperation, ledger: Ledger, rules: Rules): Verdict {
+function effect(item: ReceivedOperation, ledger: Ledger, rules: Rules): Outcome {
   const row = ledger.row(item);
   const current = row?.value ?? null;
   if (row !== undefined && row.operationId === item.key) {
@@ -166,7 +166,7 @@ function deleteNothing(
   item: ReceivedOperation,
   row: StoredRow | undefined,
   ledger: Ledger,
-): Verdict {
+): Outcome {
   const change = row?.change ?? null;
   ledger.remember(item, change, null);
   return { kind: 'applied', change, value: null };
@@ -177,7 +177,7 @@ function command(
   current: string | null,
   ledger: Ledger,
   rules: Rules,
-): Verdict {
+): Outcome {
   const handler = rules.commands.get(item.command ?? '');
   if (handler === undefined) return rejected(ProblemType.unknownCommand);
   let value: unknown;
@@ -214,7 +214,7 @@ function write(
   text: string | null,
   answered: string | null,
   rules: Rules,
-): Verdict {
+): Outcome {
   if (bytesOf(text) > rules.maxValueBytes) {
     return rejected(ProblemType.tooLarge, `a value has at most ${rules.maxValueBytes} bytes`);
   }
@@ -223,24 +223,24 @@ function write(
   return { kind: 'applied', change, value: answered };
 }
 
-function rejected(type: ProblemType, detail?: string): Verdict {
+function rejected(type: ProblemType, detail?: string): Outcome {
   return { kind: 'rejected', problem: problem(type, detail) };
 }
 
-function conflict(row: StoredRow | undefined): Verdict {
+function conflict(row: StoredRow | undefined): Outcome {
   return { kind: 'conflict', remote: row?.value ?? null, change: row?.change ?? null };
 }
 
-function resultJson(id: string, verdict: Verdict): string {
-  const head = `{"id":${JSON.stringify(id)},"status":"${verdict.kind}"`;
-  if (verdict.kind === 'rejected' || verdict.kind === 'retry') {
-    const isAll = verdict.kind === 'retry' && verdict.scope === 'endpoint';
+function resultJson(id: string, outcome: Outcome): string {
+  const head = `{"id":${JSON.stringify(id)},"status":"${outcome.kind}"`;
+  if (outcome.kind === 'rejected' || outcome.kind === 'retry') {
+    const isAll = outcome.kind === 'retry' && outcome.scope === 'endpoint';
     const scope = isAll ? ',"scope":"endpoint"' : '';
-    return `${head}${scope},"problem":${JSON.stringify(verdict.problem)}}`;
+    return `${head}${scope},"problem":${JSON.stringify(outcome.problem)}}`;
   }
-  const version = verdict.change === null ? '' : `,"version":"${verdict.change}"`;
-  if (verdict.kind === 'conflict') return `${head},"remote":${verdict.remote ?? 'null'}${version}}`;
-  return `${head}${version}${verdict.value === null ? '' : `,"value":${verdict.value}`}}`;
+  const version = outcome.change === null ? '' : `,"version":"${outcome.change}"`;
+  if (outcome.kind === 'conflict') return `${head},"remote":${outcome.remote ?? 'null'}${version}}`;
+  return `${head}${version}${outcome.value === null ? '' : `,"value":${outcome.value}`}}`;
 }
 
 /** A row that this push changed. */

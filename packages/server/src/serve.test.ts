@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { PROTOCOL_CONTENT_TYPE } from 'nexus-store/http';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -110,6 +111,19 @@ describe('the server', () => {
     await events.text();
     await expect(fetch(`${server.url}/health`)).rejects.toThrow();
     slow.destroy();
+  });
+
+  test('does not wait for a connection on which nothing was asked', async () => {
+    const server = await started({ closeTimeoutMs: 60_000 });
+    const ahead = connect(server.port, '127.0.0.1');
+    ahead.on('error', () => {});
+    await once(ahead, 'connect');
+    // Connections are taken in their order, so the server has the first one once it answers the second.
+    await fetch(`${server.url}/health`);
+
+    await server.close();
+
+    ahead.destroy();
   });
 
   test('that cannot have its port says so', async () => {

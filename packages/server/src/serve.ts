@@ -1,7 +1,7 @@
 import { createAdaptorServer } from '@hono/node-server';
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Server } from 'node:http';
 import { DatabaseSync } from 'node:sqlite';
 import { PROTOCOL_PATHS, ProblemType } from 'nexus-store/http';
@@ -55,6 +55,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   }) as Server;
   // An event stream that nobody reads any more stands still, whatever is written to it.
   server.setTimeout(Math.max(120_000, 4 * (options.heartbeatMs ?? 0)));
+  const sockets = openSockets(server);
   try {
     await listening(server, options.port ?? 8787, host);
   } catch (error) {
@@ -68,7 +69,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     url: `http://${name}:${port}${path}`,
     port,
     receiver,
-    close: () => (closed ??= close(server, receiver, options.closeTimeoutMs ?? 10_000)),
+    close: () => (closed ??= close(server, sockets, receiver, options.closeTimeoutMs ?? 10_000)),
   };
 }
 
@@ -119,10 +120,26 @@ function listening(server: Server, port: number, host: string): Promise<void> {
   });
 }
 
-async function close(server: Server, receiver: Receiver, timeoutMs: number): Promise<void> {
+function openSockets(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return sockets;
+}
+
+async function close(
+  server: Server,
+  sockets: ReadonlySet<Socket>,
+  receiver: Receiver,
+  timeoutMs: number,
+): Promise<void> {
   const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
   receiver.endStreams();
   server.closeIdleConnections();
+  // Clients open connections ahead of their requests. To Node those are not idle.
+  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
   const timer = setTimeout(() => server.closeAllConnections(), timeoutMs);
   await stopped;
   clearTimeout(timer);
