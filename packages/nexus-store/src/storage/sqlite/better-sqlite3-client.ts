@@ -2,13 +2,19 @@ import { FUNCTION, requireKind } from '../../core/model/arguments.ts';
 import { UsageError } from '../../core/model/errors.ts';
 import type { ColumnValue } from '../../core/ports/storage.ts';
 import { assertWritable } from './node-file.ts';
-import { isNodeAtLeast, nodeName } from './node-version.ts';
+import { hasNodeApi, nodeName } from './node-version.ts';
 import type {
   SqliteClient,
   SqliteConnection,
   SqliteRow,
   SqliteStatement,
 } from './sqlite-client.ts';
+
+/**
+ * The version of Node-API that its binaries are made for, whatever its `engines` say: 13.2 crashes on Node
+ * 22.13, which has 9, and runs on 22.14.
+ */
+const NODE_API = 10;
 
 /** The class that `better-sqlite3` exports, as far as it is used here. */
 export interface BetterSqlite3 {
@@ -36,7 +42,7 @@ export interface BetterSqlite3Statement {
  * The library `better-sqlite3`, 13 or newer.
  *
  * @example sqliteStorage({ path: 'field.db', client: betterSqlite3Client(Database) })
- * @throws UsageError `usage/unsupported-runtime` from `open` on Node before 22, where the library ends
+ * @throws UsageError `usage/unsupported-runtime` from `open` on Node before 22.14, where the library ends
  *   the process with a segmentation fault
  */
 export function betterSqlite3Client(Database: BetterSqlite3): SqliteClient {
@@ -56,10 +62,10 @@ export function betterSqlite3Client(Database: BetterSqlite3): SqliteClient {
 }
 
 function assertNodeFits(): void {
-  if (isNodeAtLeast(22, 0)) return;
+  if (hasNodeApi(NODE_API)) return;
   throw new UsageError(
     'usage/unsupported-runtime',
-    `better-sqlite3 needs Node 22 or newer and would end the process here: this is ${nodeName()}. ` +
+    `better-sqlite3 needs Node 22.14 or newer and would end the process here: this is ${nodeName()}. ` +
       'Install Node 24 (https://nodejs.org, or `npm install node@24` and `npx node`).',
   );
 }

@@ -4,6 +4,11 @@ export function isNodeAtLeast(major: number, minor: number): boolean {
   return foundMajor > major || (foundMajor === major && foundMinor >= minor);
 }
 
+/** True if native modules that are made for this version of Node-API can be loaded. */
+export function hasNodeApi(version: number): boolean {
+  return typeof process === 'object' && Number(process.versions?.['napi'] ?? 0) >= version;
+}
+
 /** What to call this runtime in a message. */
 export function nodeName(): string {
   const version = nodeVersion();

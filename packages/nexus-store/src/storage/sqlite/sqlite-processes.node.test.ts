@@ -121,7 +121,7 @@ describe('a Node that is too old', () => {
       `import { createRequire } from 'node:module';
        const Database = createRequire(${JSON.stringify(import.meta.url)})('better-sqlite3');
        options.client = betterSqlite3Client(Database);`,
-      /better-sqlite3 needs Node 22 or newer .* this is Node \d+/,
+      /better-sqlite3 needs Node 22.14 or newer .* this is Node \d+/,
     ],
   ])('gets a readable error instead of a crash from %s', (_, setUp, message) => {
     const library = stripped();
