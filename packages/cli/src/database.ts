@@ -1,7 +1,14 @@
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { createBackend, isNexusError, type BackendOptions, type StoreBackend } from 'nexus-store';
+import {
+  createBackend,
+  createStandardRuntime,
+  isNexusError,
+  silentLogger,
+  type BackendOptions,
+  type StoreBackend,
+} from 'nexus-store';
 import { httpRemote } from 'nexus-store/http';
 import { sqliteStorage } from 'nexus-store/sqlite';
 import { CliError } from './cli-error.ts';
@@ -44,6 +51,8 @@ export async function openDatabase(
     remote: httpRemote({ url: 'http://localhost', pull: false, events: false }),
     autoSync: false,
     headless: true,
+    // Every command says itself what failed.
+    runtime: createStandardRuntime({ logger: silentLogger }),
     ...backendOptions,
   });
   try {

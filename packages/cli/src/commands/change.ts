@@ -46,16 +46,18 @@ ${DATABASE_HELP}
       await requireEntry(database.backend, id);
       const result = await database.backend.retry(id);
       if (result === 'not-found') throw notRetriable(id);
-      const text =
-        result === 'queued'
-          ? `${id} is back in the queue; the next sync sends it`
-          : `${id} is back in the queue, and goes once what it waits for is settled`;
-      return { text, json: { id, result } };
+      return { text: RETRIED[result](id), json: { id, result } };
     } finally {
       await database.close();
     }
   },
 };
+
+const RETRIED = {
+  queued: (id: string) => `${id} is back in the queue; the next sync sends it`,
+  blocked: (id: string) => `${id} is back in the queue, and goes once what it waits for is settled`,
+  vanished: (id: string) => `${id} met its delete: nothing is left to send`,
+} as const;
 
 function notRetriable(id: string): CliError {
   return new CliError(

@@ -211,7 +211,6 @@ describe('a bad record', () => {
       'quotes',
     ],
     ['fields too few', 'r.csv', 'id,n\na,1\nb\n', 3, '1 fields where the first line names 2'],
-    ['a stray quote', 'r.csv', 'id,n\na,1\nb,2"3\n', 3, 'quote in the middle'],
   ])(
     'with %s stops the import with its line, and the rest is safe',
     async (_, name, content, line, reason) => {
@@ -240,6 +239,25 @@ describe('a bad record', () => {
     expect(result).toMatchObject({ invalid: 2, unchanged: 2 });
     expect(result['invalidRecords']).toHaveLength(2);
   });
+
+  test.each([
+    ['r.csv', 'id,t', (id: string) => `${id},x`, 'r2,"x', 3],
+    ['r.csv', 'id,t', (id: string) => `${id},x`, 'r2,5" pipe', 3],
+    ['r.json', '[', (id: string) => `{"id":"${id}"},`, '{"id":"r2},', 3],
+    ['r.json', '[', (id: string) => `{"id":"${id}"},`, '{"id":"r2","list":[1},', 3],
+  ])(
+    'that may have swallowed those after it ends the import also with --skip-invalid: %s',
+    async (name, head, lineOf, damaged, line) => {
+      const lines = Array.from({ length: 5_000 }, (_, index) => lineOf(`r${index + 1}`));
+      const file = write(name, [head, ...lines.with(1, damaged)].join('\n'));
+
+      const { code, stderr } = await folder.run(['import', file, ...into, '--skip-invalid']);
+
+      expect(code).toBe(1);
+      expect(stderr).toContain(`line ${line}: `);
+      expect((await listed()).total).toBe(1);
+    },
+  );
 
   test('does not show what it holds', async () => {
     const file = write('r.ndjson', '{"password":"hunter2"x}\n');

@@ -213,6 +213,12 @@ function readingOf(file: string, options: Options): ReadRecordsOptions {
     );
   }
   const delimiter = options.text('delimiter') ?? byName?.delimiter;
+  if (delimiter !== undefined && /^$|["\r\n]/.test(delimiter)) {
+    throw new CliError(
+      'usage/invalid-argument',
+      '--delimiter must be a text without quotes and line breaks',
+    );
+  }
   return {
     format,
     isTyped: options.isSet('typed'),

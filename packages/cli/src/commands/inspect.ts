@@ -23,8 +23,9 @@ export const inspectCommand: Command = {
   },
   help: `nexus-store inspect [ID] [options]
 
-Lists the entries of the queue in the order in which they would be sent, dead letters last; or shows the
-one entry ID. Changes nothing. What was written and what the server answered is shown only on request.
+Lists the entries of the queue: what may be sent now, in the order of sending; what waits for something,
+such as an older entry of its entity, oldest first; dead letters last. Or shows the one entry ID. Changes
+nothing. What was written and what the server answered is shown only on request.
 
 ${DATABASE_HELP}
   --state STATE        pending, claimed, conflict or dead (default: all)

@@ -57,7 +57,9 @@ describe('sync', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('2 entries sent');
     expect(await server.receiver.arrivals('user')).toHaveLength(2);
-    expect(await folder.json(['status'])).toMatchObject({ waiting: 0 });
+    const status = await folder.json(['status']);
+    expect(status).toMatchObject({ waiting: 0, lastSyncedAt: expect.any(Number) });
+    expect((await folder.run(['status'])).stdout).toContain('last synced');
   });
 
   test('takes the token from a file', async () => {

@@ -77,6 +77,8 @@ function statusText(
     ]);
   }
   if (status.blockedBy !== null) pairs.push(['blocked by', blockText(status.blockedBy, now)]);
+  if (status.lastSyncedAt !== null)
+    pairs.push(['last synced', formatInstant(status.lastSyncedAt, now)]);
   if (status.lastFailure !== null) {
     const { code, status: http, at } = status.lastFailure;
     const number = http === undefined ? '' : ` (${http})`;

@@ -1,5 +1,5 @@
 import { parse, type CsvError, type InfoRecord, type Parser } from 'csv-parse';
-import { MAX_RECORD_BYTES, UnreadableRest, type RecordRead } from './record.ts';
+import { MAX_RECORD_BYTES, TOO_LONG, UnreadableRest, type RecordRead } from './record.ts';
 
 export interface CsvOptions {
   readonly delimiter: string;
@@ -10,7 +10,8 @@ export interface CsvOptions {
 /**
  * Records of a CSV file, named by its first line.
  *
- * @throws UnreadableRest for a file that is not UTF-8, or has no usable first line
+ * @throws UnreadableRest for a file that is not UTF-8 or has no usable first line, and at a quote out of place:
+ * nobody can tell where its record ends, and the records behind it would be taken for part of it
  */
 export async function* csvRecords(
   chunks: AsyncIterable<Uint8Array>,
@@ -28,6 +29,9 @@ class CsvReader {
   #columns: readonly string[] | undefined;
   #found: RecordRead[] = [];
   #failure: Error | undefined;
+  /** The line behind the last record, and how many lines were empty up to there. */
+  #next = { line: 1, empty: 0 };
+  #surplus = 0;
 
   constructor(options: CsvOptions) {
     this.#isTyped = options.isTyped;
@@ -36,11 +40,9 @@ class CsvReader {
       bom: true,
       relax_column_count: true,
       skip_empty_lines: true,
-      skip_records_with_error: true,
       max_record_size: MAX_RECORD_BYTES,
       // Records are taken here, in order with what is wrong, and none goes on through the stream.
       on_record: (record: string[], info) => this.#onRecord(record, info),
-      on_skip: (error) => this.#onSkip(error),
     });
     this.#parser.on('error', (error) => {
       this.#failure ??= error;
@@ -81,7 +83,15 @@ class CsvReader {
   }
 
   #onRecord(record: string[], info: InfoRecord): null {
-    const line = info.lines;
+    let breaks = 0;
+    for (const field of record) {
+      breaks += field.match(/\r\n|\n|\r/g)?.length ?? 0;
+      // csv-parse counts these twice.
+      this.#surplus += field.match(/\r\n/g)?.length ?? 0;
+    }
+    const end = info.lines - this.#surplus;
+    const line = end - breaks;
+    this.#next = { line: end + 1, empty: info.empty_lines };
     const columns = this.#columns;
     if (columns === undefined) this.#begin(record, line);
     else if (record.length === columns.length) {
@@ -107,11 +117,6 @@ class CsvReader {
     );
   }
 
-  #onSkip(error: CsvError | undefined): undefined {
-    const line = Number(error?.['lines'] ?? this.#parser.info.lines);
-    this.#found.push({ line, problem: csvReason(error) });
-  }
-
   #field(text: string): unknown {
     if (!this.#isTyped) return text;
     if (text === '') return null;
@@ -130,7 +135,9 @@ class CsvReader {
     const failure = this.#failure;
     if (failure === undefined) return;
     if (failure instanceof UnreadableRest) throw failure;
-    throw new UnreadableRest(this.#parser.info.lines, csvReason(failure as CsvError));
+    const { line, empty } = this.#next;
+    const begin = line + this.#parser.info.empty_lines - empty;
+    throw new UnreadableRest(begin, csvReason(failure as CsvError));
   }
 }
 
@@ -138,7 +145,7 @@ const REASONS: Readonly<Record<string, string>> = {
   CSV_QUOTE_NOT_CLOSED: 'a quote is never closed',
   CSV_INVALID_CLOSING_QUOTE: 'something follows a closing quote; a quote inside is written twice',
   INVALID_OPENING_QUOTE: 'a quote in the middle of a field; put the whole field in quotes',
-  CSV_MAX_RECORD_SIZE: 'the record is too long',
+  CSV_MAX_RECORD_SIZE: `${TOO_LONG}; is a quote never closed?`,
 };
 
 /** What is wrong, without the data that csv-parse puts into its messages. */

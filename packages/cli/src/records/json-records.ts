@@ -10,16 +10,26 @@ const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
+const COLON = 0x3a;
 const ARRAY_OPEN = 0x5b;
 const ARRAY_CLOSE = 0x5d;
 const OBJECT_OPEN = 0x7b;
 const OBJECT_CLOSE = 0x7d;
 
+/** Deeper than any store takes, and far less than what would fill the memory. */
+const MAX_DEPTH = 100_000;
+
+const STRAY_QUOTE =
+  'a quote is out of place: one inside a text needs a backslash, and each text its end';
+
 /**
  * Records of a JSON file: the elements of its array, or the objects it has one after another. Finds
  * where each begins and ends without reading the whole file into memory.
  *
- * @throws UnreadableRest where the file is no such array
+ * A record that is no JSON is that record's problem only as long as it is certain where it ends. Quotes and
+ * brackets that do not match may have swallowed those that follow.
+ *
+ * @throws UnreadableRest where the file is no such array, or nobody can tell any more where a record ends
  */
 export async function* jsonRecords(
   chunks: AsyncIterable<Uint8Array>,
@@ -34,9 +44,12 @@ class ElementSplitter {
   #state: 'start' | 'value' | 'element' | 'separator' | 'end' = 'start';
   #isArray = false;
   #isFirst = true;
-  #depth = 0;
+  /** What closes the brackets that are open. */
+  #open: number[] = [];
   #isInText = false;
   #isEscaped = false;
+  /** The last character of the element that is no space, with a text as one quote. */
+  #previous = COLON;
   #parts: Uint8Array[] = [];
   #bytes = 0;
   #line = 1;
@@ -60,11 +73,11 @@ class ElementSplitter {
   }
 
   end(): void {
-    if (this.#state === 'end' || this.#state === 'start' || (!this.#isArray && this.#depth === 0)) {
+    const isInElement = this.#state === 'element';
+    if (this.#state === 'end' || this.#state === 'start' || (!this.#isArray && !isInElement))
       return;
-    }
     throw new UnreadableRest(
-      this.#line,
+      isInElement ? this.#elementLine : this.#line,
       'the file ends in the middle of its JSON; was it cut short?',
     );
   }
@@ -111,29 +124,57 @@ class ElementSplitter {
     this.#state = 'element';
     this.#elementFrom = index;
     this.#elementLine = this.#line;
-    this.#depth = isOpening(byte) ? 1 : 0;
-    this.#isInText = byte === QUOTE;
+    this.#open = [];
+    this.#isInText = false;
     this.#isEscaped = false;
+    this.#previous = COLON;
+    this.#takeInElement(byte, index, new Uint8Array());
   }
 
   #takeInElement(byte: number, index: number, chunk: Uint8Array): void {
     if (this.#isInText) {
-      if (this.#isEscaped) this.#isEscaped = false;
-      else if (byte === BACKSLASH) this.#isEscaped = true;
-      else if (byte === QUOTE) this.#isInText = false;
-    } else if (byte === QUOTE) {
-      this.#isInText = true;
-    } else if (isOpening(byte)) {
-      this.#depth += 1;
-    } else if (this.#depth > 0) {
-      if (isClosing(byte) && --this.#depth === 0) this.#finish(chunk, index + 1, 'separator');
-    } else if (byte === COMMA) {
-      this.#finish(chunk, index, 'value');
-    } else if (byte === ARRAY_CLOSE) {
-      this.#finish(chunk, index, 'end');
-    } else if (byte === OBJECT_CLOSE) {
-      throw this.#unreadable('a closing bracket without its opening one');
+      this.#takeInText(byte);
+      return;
     }
+    if (isSpace(byte)) return;
+    // A text stands alone between what separates: else the quotes have changed sides.
+    if (
+      (byte === QUOTE && !mayPrecedeText(this.#previous)) ||
+      (this.#previous === QUOTE && !mayFollowText(byte))
+    ) {
+      throw this.#lost(STRAY_QUOTE);
+    }
+    if (this.#open.length === 0 && this.#isEndOfScalar(byte, index, chunk)) return;
+    this.#previous = byte;
+    if (byte === QUOTE) this.#isInText = true;
+    else if (isOpening(byte)) this.#enter(byte);
+    else if (isClosing(byte)) this.#leave(byte, index, chunk);
+  }
+
+  #takeInText(byte: number): void {
+    // No text of JSON holds a line break as it is: its end is missing, and what follows is taken for it.
+    if (byte === NEWLINE) throw this.#lost('a text has no end');
+    if (this.#isEscaped) this.#isEscaped = false;
+    else if (byte === BACKSLASH) this.#isEscaped = true;
+    else if (byte === QUOTE) this.#isInText = false;
+  }
+
+  /** A number, a text or the like in the array, without brackets of its own. */
+  #isEndOfScalar(byte: number, index: number, chunk: Uint8Array): boolean {
+    if (byte === COMMA) this.#finish(chunk, index, 'value');
+    else if (byte === ARRAY_CLOSE) this.#finish(chunk, index, 'end');
+    else return false;
+    return true;
+  }
+
+  #enter(byte: number): void {
+    if (this.#open.length === MAX_DEPTH) throw this.#lost('it is nested too deep');
+    this.#open.push(byte === OBJECT_OPEN ? OBJECT_CLOSE : ARRAY_CLOSE);
+  }
+
+  #leave(byte: number, index: number, chunk: Uint8Array): void {
+    if (this.#open.pop() !== byte) throw this.#lost('its brackets do not match');
+    if (this.#open.length === 0) this.#finish(chunk, index + 1, 'separator');
   }
 
   #finish(chunk: Uint8Array, to: number, next: 'separator' | 'value' | 'end'): void {
@@ -154,10 +195,25 @@ class ElementSplitter {
   #unreadable(reason: string): UnreadableRest {
     return new UnreadableRest(this.#line, reason);
   }
+
+  /** It cannot be told where the element ends. */
+  #lost(reason: string): UnreadableRest {
+    return new UnreadableRest(this.#elementLine, reason);
+  }
 }
 
 function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === NEWLINE || byte === 0x0d || byte === 0x09;
+}
+
+/** What may stand before a text. */
+function mayPrecedeText(byte: number): boolean {
+  return byte === COMMA || byte === COLON || isOpening(byte);
+}
+
+/** What may stand behind a text. */
+function mayFollowText(byte: number): boolean {
+  return byte === COMMA || byte === COLON || isClosing(byte);
 }
 
 function isOpening(byte: number): boolean {
