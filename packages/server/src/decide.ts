@@ -4,6 +4,7 @@ import { OperationRefused } from './commands.ts';
 import type { CommandHandler } from './commands.ts';
 import { mergeFields } from './merge-fields.ts';
 import { problem } from './problems.ts';
+import { refOf } from './received-operation.ts';
 import type { InvalidOperation, ReceivedOperation } from './received-operation.ts';
 import { refKey } from './receiver-store.ts';
 import type {
@@ -57,7 +58,8 @@ export function decide(items: readonly Item[], loaded: Loaded, rules: Rules, at:
     const outcomes = isFull ? unit.map(later) : unitOutcomes(unit, ledger, failed, rules);
     for (const [index, outcome] of outcomes.entries()) {
       const item = unit[index] as Item;
-      if (outcome.kind !== 'applied' && item.invalid === undefined) failed.add(refKey(item));
+      const ref = outcome.kind === 'applied' ? undefined : refOf(item);
+      if (ref !== undefined) failed.add(refKey(ref));
       valueBytes += valueBytesOf(outcome);
       results.push(resultJson(item.id, outcome));
     }

@@ -29,7 +29,14 @@ export interface ReceivedOperation extends EntityRef {
 export interface InvalidOperation {
   readonly id: string;
   readonly group: string | null;
+  /** What it would have changed, if it says so: nothing later may be applied to that. */
+  readonly ref: EntityRef | undefined;
   readonly invalid: WireProblem;
+}
+
+/** The entity that an operation is about; undefined if it does not say. */
+export function refOf(item: ReceivedOperation | InvalidOperation): EntityRef | undefined {
+  return item.invalid === undefined ? item : item.ref;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -38,30 +45,42 @@ const OPERATIONS: ReadonlySet<unknown> = new Set(['create', 'update', 'delete', 
 const MAX_KEY_LENGTH = 255;
 const MAX_NAME_LENGTH = 255;
 
+/** What the text of a request gives reason to look for. It is quicker than to walk every payload. */
+export interface Suspicion {
+  readonly mayBeDeep: boolean;
+  readonly mayBeInfinite: boolean;
+}
+
+export function suspicionOf(text: string, limits: ReceiverLimits): Suspicion {
+  return {
+    mayBeDeep: depthOfJson(text) > limits.maxDepth,
+    mayBeInfinite: MAYBE_INFINITE.test(text),
+  };
+}
+
+/** Numbers too large for a double have an exponent, or more digits than any other. */
+const MAYBE_INFINITE = /\d[eE]\+?\d|(?<!\d)\d{300}/;
+
 /**
- * Checks one operation. Members it does not know are ignored.
+ * Checks one operation. Members it does not know are ignored; what it knows is never taken for something
+ * else than was sent.
  *
  * @returns undefined if it has not even an id by which it could be answered
  */
 export function receivedOperation(
   json: unknown,
   limits: ReceiverLimits,
-  mayBeDeep: boolean,
+  suspicion: Suspicion,
 ): ReceivedOperation | InvalidOperation | undefined {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
   const raw = json as Json;
   const { id, group } = raw;
   if (!isName(id, MAX_NAME_LENGTH)) return undefined;
   const ofGroup = typeof group === 'string' ? group : null;
-  const fault = faultOf(raw);
-  if (fault !== undefined) {
-    return { id, group: ofGroup, invalid: problem(ProblemType.malformed, fault, 422) };
-  }
-  if (mayBeDeep && isDeeperThan(raw['payload'], limits.maxDepth)) {
-    const detail = `nested deeper than ${limits.maxDepth} levels`;
-    return { id, group: ofGroup, invalid: problem(ProblemType.malformed, detail, 422) };
-  }
-  return received(raw as Json & Checked, id, ofGroup);
+  const fault = faultOf(raw) ?? faultOfPayload(raw['payload'], limits, suspicion);
+  if (fault === undefined) return received(raw as Json & Checked, id, ofGroup);
+  const invalid = problem(ProblemType.malformed, fault, 422);
+  return { id, group: ofGroup, ref: namedBy(raw), invalid };
 }
 
 interface Checked {
@@ -69,13 +88,14 @@ interface Checked {
   readonly collection: string;
   readonly entityId: EntityId;
   readonly operation: Operation;
-  readonly command?: string;
+  readonly command?: string | null;
+  readonly patch?: boolean;
   readonly base?: string | null;
 }
 
 function received(raw: Json & Checked, id: string, group: string | null): ReceivedOperation {
   const { idempotencyKey: key, collection, entityId, operation } = raw;
-  const isPatch = operation === 'update' && raw['patch'] === true;
+  const isPatch = raw.patch === true;
   const command = operation === 'command' ? (raw.command ?? '') : null;
   const payload = operation === 'delete' ? null : (raw['payload'] ?? null);
   const payloadText = JSON.stringify(payload);
@@ -99,22 +119,55 @@ function received(raw: Json & Checked, id: string, group: string | null): Receiv
   };
 }
 
-/** What is wrong with an operation, undefined if nothing is. */
+/** What is wrong with an operation, apart from its payload; undefined if nothing is. */
 function faultOf(raw: Json): string | undefined {
-  const { idempotencyKey, collection, entityId, operation, base, group } = raw;
+  const { idempotencyKey, collection, entityId, operation, base, group, schemaVersion } = raw;
   if (!isName(idempotencyKey, MAX_KEY_LENGTH)) return 'idempotencyKey must be 1 to 255 characters';
   if (!isName(collection, MAX_NAME_LENGTH)) return 'collection must be 1 to 255 characters';
-  // JSON has numbers too large for a double: as infinity they would all be one entity.
-  if (!isName(entityId, MAX_NAME_LENGTH) && !Number.isFinite(entityId)) {
+  if (!isEntityId(entityId)) {
     return 'entityId must be a finite number or a string of 1 to 255 characters';
   }
   if (!OPERATIONS.has(operation)) return 'operation must be create, update, delete or command';
-  if (operation === 'command' && !isName(raw['command'], MAX_NAME_LENGTH)) {
-    return 'a command needs its name';
-  }
   if (!isShortText(base)) return 'base must be a string of at most 255 characters';
   if (!isShortText(group)) return 'group must be a string of at most 255 characters';
-  return operation === 'delete' || Object.hasOwn(raw, 'payload') ? undefined : 'payload is missing';
+  if (schemaVersion !== undefined && !Number.isFinite(schemaVersion)) {
+    return 'schemaVersion must be a number';
+  }
+  if (operation !== 'delete' && !Object.hasOwn(raw, 'payload')) return 'payload is missing';
+  return faultOfKind(raw);
+}
+
+/** A value taken whole where its fields were meant, or where a command was, would be lost. */
+function faultOfKind({ operation, patch, command }: Json): string | undefined {
+  if (patch !== undefined && typeof patch !== 'boolean') return 'patch must be true or false';
+  if (patch === true && operation !== 'update') return 'patch goes with update only';
+  if (operation === 'command') {
+    return isName(command, MAX_NAME_LENGTH) ? undefined : 'a command needs its name';
+  }
+  const isNone = command === undefined || command === null;
+  return isNone ? undefined : 'command goes with the operation command only';
+}
+
+function faultOfPayload(
+  payload: unknown,
+  { maxDepth }: ReceiverLimits,
+  { mayBeDeep, mayBeInfinite }: Suspicion,
+): string | undefined {
+  if (!mayBeDeep && !mayBeInfinite) return undefined;
+  const { isDeeper, isInfinite } = looked(payload, maxDepth);
+  if (isDeeper) return `nested deeper than ${maxDepth} levels`;
+  // It would be stored as null.
+  return isInfinite ? 'a number in the payload is too large' : undefined;
+}
+
+function namedBy({ collection, entityId }: Json): EntityRef | undefined {
+  if (!isName(collection, MAX_NAME_LENGTH) || !isEntityId(entityId)) return undefined;
+  return { collection, entity: JSON.stringify(entityId) };
+}
+
+/** JSON has numbers too large for a double: as infinity they would all be one entity. */
+function isEntityId(value: unknown): value is EntityId {
+  return isName(value, MAX_NAME_LENGTH) || Number.isFinite(value);
 }
 
 function isShortText(value: unknown): boolean {
@@ -131,7 +184,7 @@ function isName(value: unknown, maxLength: number): value is string {
 }
 
 /** The deepest nesting in JSON text, found without building anything. */
-export function depthOfJson(text: string): number {
+function depthOfJson(text: string): number {
   let depth = 0;
   let deepest = 0;
   for (let at = 0; at < text.length; at += 1) {
@@ -157,14 +210,23 @@ function isEscaped(text: string, at: number): boolean {
 }
 
 /** Level by level, without recursion: the value may be deeper than the stack. */
-function isDeeperThan(value: unknown, maxDepth: number): boolean {
-  let level: unknown[] = [value];
+function looked(value: unknown, maxDepth: number): { isDeeper: boolean; isInfinite: boolean } {
+  let isInfinite = value === Infinity || value === -Infinity;
+  let level: object[] = isContainer(value) ? [value] : [];
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > maxDepth) return true;
-    level = level.flatMap((item) =>
-      typeof item === 'object' && item !== null ? (Object.values(item) as unknown[]) : [],
-    );
-    level = level.filter((item) => typeof item === 'object' && item !== null);
+    if (depth > maxDepth) return { isDeeper: true, isInfinite };
+    const next: object[] = [];
+    for (const container of level) {
+      for (const item of Object.values(container) as unknown[]) {
+        if (isContainer(item)) next.push(item);
+        else if (item === Infinity || item === -Infinity) isInfinite = true;
+      }
+    }
+    level = next;
   }
-  return false;
+  return { isDeeper: false, isInfinite };
+}
+
+function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

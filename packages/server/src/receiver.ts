@@ -17,7 +17,7 @@ import { EventHub } from './event-hub.ts';
 import { limitsOf } from './limits.ts';
 import type { ReceiverLimits } from './limits.ts';
 import { problem, problemResponse } from './problems.ts';
-import { depthOfJson, receivedOperation } from './received-operation.ts';
+import { receivedOperation, refOf, suspicionOf } from './received-operation.ts';
 import type { InvalidOperation, ReceivedOperation } from './received-operation.ts';
 import { StoreFailure } from './receiver-store.ts';
 import type { Arrival, ChangedRow, ReceiverStore, Wanted } from './receiver-store.ts';
@@ -228,14 +228,13 @@ class ReceiverHandler {
 
   #parse(text: string): readonly (ReceivedOperation | InvalidOperation)[] {
     const { operations } = pushRequest(text);
-    const { maxOperations, maxDepth } = this.#limits;
+    const { maxOperations } = this.#limits;
     if (operations.length > maxOperations) {
       const detail = `a request has at most ${maxOperations} operations`;
       throw new Refusal(problem(ProblemType.tooManyOperations, detail));
     }
-    // Looked for in the text first, which is quicker than to walk every payload.
-    const mayBeDeep = depthOfJson(text) > maxDepth;
-    const items = operations.map((json) => receivedOperation(json, this.#limits, mayBeDeep));
+    const suspicion = suspicionOf(text, this.#limits);
+    const items = operations.map((json) => receivedOperation(json, this.#limits, suspicion));
     const ids = new Set<string>();
     for (const item of items) {
       if (item === undefined) throw malformed('an operation has no id');
@@ -382,7 +381,9 @@ function wholeGroups(
     422,
   );
   return items.map((item) =>
-    item.group !== null && split.has(item.group) ? { id: item.id, group: null, invalid } : item,
+    item.group !== null && split.has(item.group)
+      ? { id: item.id, group: null, ref: refOf(item), invalid }
+      : item,
   );
 }
 
