@@ -3,6 +3,7 @@
 // before the kills; the operating system's own timing it cannot repeat.
 import { parseArgs } from 'node:util';
 import { runCrash } from './crash/run-crash.ts';
+import { runSignOutCrash } from './crash/sign-out-crash.ts';
 
 const { values } = parseArgs({
   options: { kills: { type: 'string' }, seed: { type: 'string' } },
@@ -39,6 +40,14 @@ if (result.problems.length === 0) {
   console.error(`The databases and the ledger are in ${result.folder}`);
   process.exitCode = 1;
 }
+
+const signOuts = Math.max(5, Math.ceil(kills / 10));
+const signOut = await runSignOutCrash({ kills: signOuts, seed });
+console.log(
+  `sign-outs: ${signOuts} killed, ${signOut.cutOff} of them while something was left to erase`,
+);
+for (const problem of signOut.problems) console.error(`  ${problem}`);
+if (signOut.problems.length > 0) process.exitCode = 1;
 
 function wholeNumber(text: string, option: string): number {
   const value = Number(text);

@@ -51,6 +51,7 @@ async function runSteps(world: World): Promise<void> {
   for (const [index, step] of world.plan.steps.entries()) {
     world.step = index;
     await world.runtime.advance(step.gapMs);
+    await world.restorePower();
     if (world.violation !== undefined) return;
     checkLiveness(world);
     await perform(world, step);

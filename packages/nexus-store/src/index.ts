@@ -203,4 +203,9 @@ export type {
   RemoteContext,
 } from './core/ports/remote.ts';
 export type { Storage, StorageCapabilities } from './core/ports/storage.ts';
-export { consoleLogger, createStandardRuntime } from './platforms/standard/standard-runtime.ts';
+export { silentLogger } from './core/ports/runtime.ts';
+export {
+  consoleLogger,
+  createStandardRuntime,
+  type StandardRuntimeOptions,
+} from './platforms/standard/standard-runtime.ts';

@@ -7,6 +7,7 @@ const EXPECTED: readonly string[] = [
   'store/not-found',
   'store/exists',
   'store/has-pending',
+  'store/signed-out',
   'queue/full',
   'storage/closed',
 ];

@@ -4,7 +4,7 @@ import type { World } from '../world/world.ts';
 import { begin } from './begin.ts';
 import { cancel, resolve, sync } from './control.ts';
 import { read } from './reads.ts';
-import { pick, wishing } from './wishes.ts';
+import { pick, signingOut, wishing } from './wishes.ts';
 import { race } from './race.ts';
 import { transaction } from './transactions.ts';
 import { saveAll, write } from './writes.ts';
@@ -17,9 +17,8 @@ export async function perform(world: World, operation: Operation): Promise<void>
   world.trace(`step ${world.step}: ${JSON.stringify(operation)}`);
   if (performOnWorld(world, operation)) return world.runtime.settle();
   if (operation.do === 'power-loss') {
-    for (const context of world.alive) context.kill('power loss');
-    await world.runtime.settle();
-    return world.losePower(operation.lost);
+    world.cutPower(false);
+    return world.restorePower(operation.lost);
   }
   if (!('slot' in operation)) return;
   const known = world.contexts[operation.slot];
@@ -126,7 +125,9 @@ function performOnContext(world: World, context: AppContext, operation: Operatio
     case 'sign-out':
       return call(() =>
         wishing(world, operation.pending === 'discard' ? 'erase' : undefined, () =>
-          backend.signOut({ pending: operation.pending }),
+          signingOut(world, context, operation.pending === 'discard', () =>
+            backend.signOut({ pending: operation.pending }),
+          ),
         ),
       );
     case 'read':

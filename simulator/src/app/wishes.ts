@@ -1,4 +1,5 @@
 import type { EntryId } from 'nexus-store';
+import type { AppContext } from '../world/app-context.ts';
 import type { World } from '../world/world.ts';
 
 /** While the call is under way, entries may leave the queue for it. */
@@ -15,6 +16,24 @@ export async function wishing<R>(
     return await work();
   } finally {
     change(-1);
+  }
+}
+
+/** From the commit on that signs the user out, everything the user has here is discarded. */
+export async function signingOut<R>(
+  world: World,
+  context: AppContext,
+  discards: boolean,
+  work: () => Promise<R>,
+): Promise<R> {
+  const others = world.signOuts.get(context) ?? [];
+  const own = { discards, isDone: false };
+  world.signOuts.set(context, [...others, own]);
+  try {
+    return await work();
+  } finally {
+    const left = (world.signOuts.get(context) ?? []).filter((one) => one !== own);
+    world.signOuts.set(context, left);
   }
 }
 

@@ -55,14 +55,16 @@ function followFate(world: World, context: AppContext, written: Write<unknown>):
     ({ outcome }) => {
       if (!context.isAlive || life === undefined) return;
       world.trace(`${context.name} e${seq} is told: ${outcome}`);
-      const mayBeUnseen = life.isErased || life.wasForgotten;
-      if (outcome === 'applied' && life.appliedKey === undefined && !mayBeUnseen) {
+      const last = world.history.deciding(life);
+      const isDiscarded = last.isDiscarded || world.disk.isClosed(last.partition);
+      const mayBeUnseen = life.isErased || last.isErased || life.wasForgotten || last.wasForgotten;
+      if (outcome === 'applied' && last.appliedKey === undefined && !mayBeUnseen) {
         world.fail('fate', `e${seq} is told to be applied, and no server has it`);
       }
-      if (outcome === 'vanished' && life.appliedKey !== undefined) {
+      if (outcome === 'vanished' && last.appliedKey !== undefined) {
         world.fail('fate', `e${seq} is told to have vanished, and the server has it`);
       }
-      if (outcome === 'cancelled' && !life.isGone) {
+      if (outcome === 'cancelled' && !last.isGone && !isDiscarded) {
         world.fail('fate', `e${seq} is told to be cancelled, and is still in the queue`);
       }
     },

@@ -17,7 +17,13 @@ export function checkClaims(
 ): void {
   for (const { before: old, after: lease } of commit.leases) {
     if (old !== undefined || lease === undefined) continue;
+    if (scene.disk.isClosed(lease.partition))
+      scene.fail('discarded', `lease ${lease.fence} is for what was discarded`);
     const claimed = claimedUnits(scene, after, lease);
+    for (const { leader } of claimed) {
+      if (scene.history.lives.get(leader.seq)?.isDiscarded === true)
+        scene.fail('discarded', `${name(leader)} was discarded and is claimed`);
+    }
     const now = lease.until - lease.leaseMs;
     const left = after.units.filter((unit) => {
       const was = before.unitOf(unit.leader.seq);

@@ -1,7 +1,13 @@
 import type { Commit } from '../world/disk.ts';
 import type { CollectionName } from '../plan/operations.ts';
 import { COLLECTIONS } from '../world/collections.ts';
-import { decode, detailOf, laneOf, type EntryOnDisk } from '../world/records.ts';
+import {
+  decode,
+  detailOf,
+  laneOf,
+  type DepartureOnDisk,
+  type EntryOnDisk,
+} from '../world/records.ts';
 import { canonical, name } from './records-agree.ts';
 import type { Scene } from './scene.ts';
 
@@ -25,7 +31,7 @@ export function checkDepartures(scene: Scene, commit: Commit, wishes: Wishes): v
   for (const { after } of commit.entries) {
     if (after === undefined) continue;
     present.add(after.seq);
-    history.record(after, disk.commits);
+    history.record(after, disk.commits, disk.partitions.get(after.partition));
     if (
       detailOf(after).isDetached === true &&
       COLLECTIONS[after.collection as CollectionName].onRejected === 'skip'
@@ -36,7 +42,14 @@ export function checkDepartures(scene: Scene, commit: Commit, wishes: Wishes): v
     if (before === undefined || present.has(before.seq)) continue;
     const life = history.lives.get(before.seq);
     if (life !== undefined) life.isGone = true;
-    if (life !== undefined && wishes.mayErase) life.isErased = true;
+    const into = foldedInto(scene, before);
+    if (into !== undefined) {
+      checkFolded(scene, commit, before, into);
+      history.fold(before.seq, into.seq);
+      continue;
+    }
+    if (life !== undefined && (wishes.mayErase || life.isDiscarded)) life.isErased = true;
+    if (life?.isDiscarded === true) continue;
     if (isAcknowledged(scene, before)) continue;
     if (history.conflicted.has(before.idempotencyKey)) continue;
     if (wishes.mayErase || wishes.mayRemove) continue;
@@ -45,8 +58,38 @@ export function checkDepartures(scene: Scene, commit: Commit, wishes: Wishes): v
   }
 }
 
-function isAcknowledged({ server, disk, history, fail }: Scene, entry: EntryOnDisk): boolean {
-  const principal = disk.partitions.get(entry.partition) ?? 'nobody';
+/** The earlier entry of its lane that stands for this one as well, since somebody has retried that one. */
+function foldedInto({ disk }: Scene, entry: EntryOnDisk): EntryOnDisk | undefined {
+  const mark = disk.departures.get(String(entry.seq)) as DepartureOnDisk | undefined;
+  if (mark?.outcome !== 'moved' || detailOf(entry).isDetached === true) return undefined;
+  return [...disk.entries.values()].find(({ seq }) => seq === mark.to);
+}
+
+/** Folding loses nothing: the app sees what it saw, and the effect is where the mark says. */
+function checkFolded({ fail }: Scene, commit: Commit, gone: EntryOnDisk, into: EntryOnDisk): void {
+  const what = `${name(gone)}, which is folded into ${name(into)},`;
+  if (laneOf(into) !== laneOf(gone) || into.seq > gone.seq)
+    fail('folded', `${what} was not behind it`);
+  if (COLLECTIONS[gone.collection as CollectionName].coalesce === false)
+    fail('folded', `${what} is of a store that keeps every step`);
+  if (gone.ambiguous === 1 || into.ambiguous === 1)
+    fail('folded', `${what} or that one may be on a server`);
+  if (detailOf(gone).group !== undefined || detailOf(into).group !== undefined)
+    fail('folded', `${what} crosses the edge of a transaction`);
+  for (const { before, after } of commit.rows) {
+    if (after?.collection !== gone.collection || after.id !== gone.entity) continue;
+    if (after.partition !== gone.partition || textOf(before?.value) === textOf(after.value))
+      continue;
+    fail('folded', `${what} showed ${before?.value}, and the app sees ${after.value} now`);
+  }
+}
+
+function textOf(value: string | null | undefined): string {
+  return canonical(value === null || value === undefined ? null : decode(value));
+}
+
+function isAcknowledged({ server, history, fail }: Scene, entry: EntryOnDisk): boolean {
+  const principal = history.lives.get(entry.seq)?.owner ?? 'nobody';
   const applied = server.applied(principal, entry.idempotencyKey);
   if (applied === undefined) return false;
   const sent = entry.operation === 'delete' ? null : entry.payload;

@@ -4,6 +4,8 @@ import { detailOf, type EntryOnDisk } from '../world/records.ts';
 export interface Life {
   readonly seq: number;
   readonly partition: number;
+  /** Whose it is. */
+  readonly owner: string;
   readonly collection: string;
   readonly entity: string;
   readonly keys: Set<string>;
@@ -18,8 +20,12 @@ export interface Life {
   bornIn: number;
   /** The commit in which it was given up and left its lane; retried, it is a mutation made now. */
   detachedIn: number | undefined;
+  /** The seq of the entry that stands for this one as well. */
+  foldedInto: number | undefined;
   /** The rows and entries of its user were erased. */
   isErased: boolean;
+  /** Its user has signed out and discarded everything: it must never be claimed again, and go. */
+  isDiscarded: boolean;
   /** Someone was told that it was cancelled: it must never take effect. */
   isCancelled: boolean;
   /** A loss of power took back something that was done with it, as if it had not happened. */
@@ -49,7 +55,7 @@ export class History {
   }
 
   /** @param commit its number */
-  record(entry: EntryOnDisk, commit: number): void {
+  record(entry: EntryOnDisk, commit: number, owner = 'nobody'): void {
     let life = this.lives.get(entry.seq);
     if (life === undefined) {
       const { after = [], group } = detailOf(entry);
@@ -57,6 +63,7 @@ export class History {
       life = {
         seq,
         partition,
+        owner,
         collection,
         entity,
         keys: new Set(),
@@ -66,7 +73,9 @@ export class History {
         isGone: false,
         bornIn: commit,
         detachedIn: undefined,
+        foldedInto: undefined,
         isErased: false,
+        isDiscarded: false,
         appliedKey: undefined,
         isCancelled: false,
         wasForgotten: false,
@@ -85,6 +94,21 @@ export class History {
     life.keys.add(entry.idempotencyKey);
     // A dead letter whose fate is unknown keeps its key when it comes back as a new entry.
     this.#ownerOfKey.set(entry.idempotencyKey, life);
+  }
+
+  /** What an entry was to do is done by another one; who comes after it comes after that one. */
+  fold(gone: number, into: number): void {
+    for (const life of this.lives.values()) {
+      if (life.seq === gone) life.foldedInto = into;
+      if (life.after.includes(gone))
+        life.after = life.after.map((seq) => (seq === gone ? into : seq));
+    }
+  }
+
+  /** The life that decides what becomes of this one. */
+  deciding(life: Life): Life {
+    const into = life.foldedInto === undefined ? undefined : this.lives.get(life.foldedInto);
+    return into === undefined ? life : this.deciding(into);
   }
 
   /** True if a later entry that names this one need not wait for it. */

@@ -130,7 +130,7 @@ export class TrafficRules {
   }
 
   onApplied({ principal, operation }: Applied): void {
-    const { history, disk, fail } = this.#scene;
+    const { history, fail } = this.#scene;
     if (this.direct.is(operation)) {
       this.direct.onApplied(operation);
       const owner = this.direct.ownerOf(operation);
@@ -144,7 +144,7 @@ export class TrafficRules {
     }
     // Sent before a loss of power made this device forget it: see `History.forget`.
     if (life.ghosts.has(operation.idempotencyKey)) return;
-    const owner = disk.partitions.get(life.partition) ?? 'nobody';
+    const { owner } = life;
     if (owner !== principal) {
       fail('principal', `${describe(operation)} of ${owner} was applied for ${principal}`);
     }
@@ -173,7 +173,7 @@ export class TrafficRules {
   }
 
   #checkOperation(context: AppContext, flight: Flight, operation: WireOperation): void {
-    const { history, disk, fail } = this.#scene;
+    const { history, fail } = this.#scene;
     const what = `#${flight.number} ${describe(operation)}`;
     if (this.direct.is(operation)) return;
     const life = history.ofKey(operation.idempotencyKey);
@@ -185,7 +185,7 @@ export class TrafficRules {
     } else if (before.fingerprint !== fingerprint) {
       fail('key-reused', `${what}: its key stood for ${before.fingerprint}`);
     }
-    const owner = disk.partitions.get(life.partition) ?? 'nobody';
+    const { owner } = life;
     if (!flight.token.startsWith(`${owner}.`)) {
       fail('principal', `${what} of ${owner} is sent with the token ${flight.token}`);
     }
@@ -195,7 +195,7 @@ export class TrafficRules {
     }
     this.#checkSchema(context, what, operation, life);
     if (context.wasAbsent) return; // it may go on with what another context took over meanwhile
-    if (life.isErased) return; // the answer to a request under way may ask for it once more
+    if (life.isErased || life.isDiscarded) return; // the answer to a request under way may ask for it once more
     if (life.isGone) return fail('unclaimed', `${what} is sent and stands no more in the queue`);
     const entry = life.last;
     if (entry.state !== null) fail('unclaimed', `${what} is sent and is ${entry.state}`);

@@ -124,15 +124,27 @@ const control: readonly Mutant[] = [
     'dead: counters.dead,',
   ),
   mutant(
+    'leave what a user has discarded where a kill left it',
+    'core/store/backend-core.ts',
+    'this.eraser.resume(this.#toErase);',
+    '',
+  ),
+  mutant(
+    'claim what another context has discarded',
+    'core/sync/push-pass.ts',
+    'uow.requireOpen(partition);',
+    '',
+  ),
+  mutant(
     'cancel what is being sent',
     'core/queue/control.ts',
-    "if (unit.some((member) => leased.has(member.position))) return 'claimed';",
+    "if (unit.some(isHeld)) return 'claimed';",
     '',
   ),
   mutant(
     'cancel what may have been applied',
     'core/queue/control.ts',
-    "if (unit.some((member) => member.ambiguous === 1)) return 'ambiguous';",
+    "if (unit.some(mayBeApplied)) return 'ambiguous';",
     '',
   ),
   mutant(
@@ -189,11 +201,26 @@ const engine: readonly Mutant[] = [
     'text: row.isDeleted ? null : encodeValue(value)',
     'text: row.isDeleted ? \'{"id":"x1","token":0}\' : encodeValue(value)',
   ),
+  {
+    name: 'a page that is older than an acknowledgement is taken',
+    edits: [
+      {
+        file: 'core/sync/pull-pass.ts',
+        find: 'return keys !== undefined && (operationId === null || !keys.includes(operationId));',
+        replace: 'return false;',
+      },
+      {
+        file: 'core/sync/pull-pass.ts',
+        find: 'const fresh = page.rows.filter(({ id }) => news?.has(id) !== true);',
+        replace: 'const fresh = page.rows;',
+      },
+    ],
+  },
   mutant(
     'the cursor goes on without the last row of a page',
     'core/sync/pull-pass.ts',
-    'for (const row of page.rows) await this.#apply(uow, collection, row, at);',
-    'for (const row of page.rows.slice(0, 6)) await this.#apply(uow, collection, row, at);',
+    'for (const row of fresh) await this.#apply(uow, collection, row, at);',
+    'for (const row of fresh.slice(0, 6)) await this.#apply(uow, collection, row, at);',
   ),
   {
     name: 'what is under way goes on as the next user',
@@ -335,6 +362,66 @@ const surroundings: readonly Mutant[] = [
   ),
 ];
 
+/** What only a loss of power shows. */
+const power: readonly Mutant[] = [
+  mutant(
+    'strict durability does not wait for the disk',
+    'storage/sqlite/sqlite-session.ts',
+    "isStrict ? 'FULL' : 'NORMAL'",
+    "isStrict ? 'OFF' : 'NORMAL'",
+  ),
+  mutant(
+    'strict durability waits for the disk at checkpoints only',
+    'storage/sqlite/sqlite-session.ts',
+    "isStrict ? 'FULL' : 'NORMAL'",
+    "isStrict ? 'NORMAL' : 'NORMAL'",
+  ),
+  mutant(
+    'row and entry are committed one after the other',
+    'storage/sqlite/sqlite-transaction.ts',
+    'if (table?.name !== change.table) table = this.#session.table(change.table);',
+    `if (table?.name !== change.table) {
+        if (change.table === 'entries') {
+          await this.#session.commit();
+          await this.#session.begin('write');
+        }
+        table = this.#session.table(change.table);
+      }`,
+  ),
+];
+
+/** What a write promised that takes another one in. */
+const folds: readonly Mutant[] = [
+  mutant(
+    'a folded write dies of the limit of the later one',
+    'core/queue/coalesce.ts',
+    'expiresAt: laterExpiry(next.expiresAt, mutation.expiresAt),',
+    'expiresAt: mutation.expiresAt,',
+  ),
+  mutant(
+    'what others come after vanishes with its delete',
+    'core/queue/coalesce.ts',
+    'if ((await dependentsOf(uow, tail)).length > 0) return undefined;',
+    '',
+  ),
+];
+
+/** What was written behind a dead letter before somebody retried it. */
+const retry: readonly Mutant[] = [
+  mutant(
+    'a corrected value is dropped when the refused one is retried',
+    'core/queue/fold-behind.ts',
+    'payload: folded,',
+    'payload: entry.payload,',
+  ),
+  mutant(
+    'what is retried under its old key takes later writes in',
+    'core/queue/fold-behind.ts',
+    '(await isFresh(uow, current))) {',
+    'current.state === null) {',
+  ),
+];
+
 export const MUTANTS: readonly Mutant[] = [
   ...claims,
   ...order,
@@ -344,4 +431,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...remote,
   ...app,
   ...surroundings,
+  ...power,
+  ...retry,
+  ...folds,
 ];

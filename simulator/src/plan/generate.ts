@@ -133,7 +133,38 @@ export function generatePlan(
     if ('do' in next) steps.push({ ...next, gapMs: draw.gapMs() });
     else steps.push(...next);
   }
-  return { seed, settings, steps };
+  const plan = discarded({ seed, settings, steps });
+  return settings.storage === 'sqlite' ? torn(plan) : plan;
+}
+
+/** In so many plans a user discards everything, and the app is killed in the middle of it. */
+const DISCARD_SHARE = 0.12;
+
+/** Drawn apart from everything else, so that the other plans are the same without it. */
+function discarded(plan: Plan): Plan {
+  const draw = new Draw(createSeededRandom(plan.seed, 'discard'));
+  if (!draw.random.chance(DISCARD_SHARE)) return plan;
+  draw.tokensFrom(1_000_000);
+  const steps = [...plan.steps];
+  steps.splice(draw.random.integer(steps.length), 0, ...draw.discarded());
+  return { ...plan, steps };
+}
+
+/** So often the power fails in the middle of a commit. */
+const POWER_CUTS = 4;
+
+/** Drawn apart from everything else, so that plans over memory are the same without it. */
+function torn({ seed, settings, steps }: Plan): Plan {
+  const random = createSeededRandom(seed, 'power cuts');
+  const pages = random.pick([undefined, 5, 40]);
+  const all = [...steps];
+  for (let cut = 0; cut < POWER_CUTS; cut += 1) {
+    const nth = 1 + random.integer(random.pick([3, 20]));
+    const step: Step = { do: 'storage-fault', slot: 0, fault: 'power', nth, gapMs: 0 };
+    all.splice(random.integer(all.length), 0, step);
+  }
+  const checkpoints = pages === undefined ? {} : { checkpointPages: pages };
+  return { seed, settings: { ...settings, ...checkpoints }, steps: all };
 }
 
 class Draw {
@@ -195,6 +226,10 @@ class Draw {
   token(): number {
     this.#tokens += 1;
     return this.#tokens;
+  }
+
+  tokensFrom(first: number): void {
+    this.#tokens = first;
   }
 
   slot(): number {
@@ -327,6 +362,34 @@ class Draw {
       { do: 'sync', slot: 0, gapMs: 0 },
       { do: 'freeze', slot: 0, ms: this.#leaseMs + lateMs, gapMs: 10 + random.integer(60) },
       { do: 'sync', slot: 1, gapMs: this.#leaseMs + random.integer(lateMs) },
+    ];
+  }
+
+  /** The app is killed, or its storage fails, while what a user discards is being erased. */
+  discarded(): Scene {
+    const { random } = this;
+    const principal = random.pick(['ada', 'bob'] as const);
+    const writes = Array.from({ length: 4 + random.integer(12) }, (): Step => {
+      const write = { do: 'write', slot: 0, write: this.write() } as const;
+      return { ...(random.chance(0.2) ? this.transaction() : write), gapMs: random.integer(20) };
+    });
+    return [
+      { do: 'open', slot: 0, gapMs: 0 },
+      { do: 'sign-in', slot: 0, principal, gapMs: 0 },
+      { do: 'weather', kind: 'offline', ms: 4_000, strength: 1, gapMs: 200 },
+      ...writes,
+      ...(random.chance(0.5) ? [{ do: 'refresh', slot: 1, gapMs: 10 } as const] : []),
+      {
+        do: 'storage-fault',
+        slot: 0,
+        fault: random.pick(['kill', 'kill', 'fail-write', 'fail-commit'] as const),
+        nth: 1 + random.integer(40),
+        gapMs: 300,
+      },
+      { do: 'sign-out', slot: 0, pending: 'discard', gapMs: 0 },
+      { do: 'write', slot: 1, write: this.write(), gapMs: random.integer(60) },
+      { do: 'open', slot: 0, gapMs: random.integer(200) },
+      { do: 'sign-in', slot: random.integer(2), principal, gapMs: random.integer(100) },
     ];
   }
 

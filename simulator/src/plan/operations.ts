@@ -45,7 +45,8 @@ export type WeatherKind =
   | 'too-large'
   | 'doubled';
 
-export type StorageFault = 'fail-write' | 'fail-commit' | 'fail-read' | 'kill';
+/** `power`: the power fails in the middle of a commit; only a file can be torn by that. */
+export type StorageFault = 'fail-write' | 'fail-commit' | 'fail-read' | 'kill' | 'power';
 
 /**
  * One step of a plan. Everything that happens in a run is such a step or drawn from the seed by the
@@ -169,6 +170,8 @@ export interface WorldSettings {
   readonly listens?: boolean;
   /** The driver. Default: memory. */
   readonly storage?: 'memory' | 'sqlite';
+  /** SQLite moves its log into the file after so many pages. Default: as the driver says. */
+  readonly checkpointPages?: number;
 }
 
 export interface Plan {

@@ -15,7 +15,7 @@ import {
   type Value,
 } from './collections.ts';
 import type { Watch } from '../checkers/views.ts';
-import type { Commit, Disk } from './disk.ts';
+import type { Change, Commit, Disk } from './disk.ts';
 import type { Network, NetworkClient } from './network.ts';
 import { SimStorage } from './sim-storage.ts';
 
@@ -27,6 +27,9 @@ export interface ContextWitness {
   onFault(context: AppContext, fault: StorageFault | 'disk-full'): void;
   onLog(context: AppContext, level: string, message: string, fields: unknown): void;
   onDeath(context: AppContext, why: string): void;
+  /** The power fails in the middle of this commit. */
+  onPowerFailing(context: AppContext, changes: readonly Change[]): void;
+  onPowerFailed(): void;
 }
 
 export interface ContextParts {
@@ -97,6 +100,8 @@ export class AppContext implements NetworkClient {
         parts.witness.onFault(this, fault);
       },
       onCommit: (commit) => parts.witness.onCommit(this, commit),
+      failPower: (changes) => parts.witness.onPowerFailing(this, changes),
+      powerFailed: () => parts.witness.onPowerFailed(),
     });
     this.backend = createBackend({
       storage: this.storage,
@@ -122,6 +127,8 @@ export class AppContext implements NetworkClient {
       lease: settings.leaseMs,
       limits: { maxEntries: settings.maxEntries },
     });
+    // A kill between any two of them must find the rest discarded as well.
+    this.backend.eraseInStepsOf(2);
     this.backend.on((event) => {
       if (event.type === 'sync-started') {
         this.isRunning = true;

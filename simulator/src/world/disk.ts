@@ -1,6 +1,10 @@
 import type { Runtime } from 'nexus-store';
-import { backingOf, type Backing, type Handle } from './backing.ts';
+import type { SeededRandom } from 'nexus-store/testing';
+import type { Survivors } from '../power/medium.ts';
+import { backingOf, type Backing, type BackingSettings, type Handle } from './backing.ts';
+import { differences, readAll, type Tables } from './comparison.ts';
 import {
+  keyOfRecord,
   seqOfPosition,
   type CountersOnDisk,
   type EntryOnDisk,
@@ -28,18 +32,36 @@ export interface Commit {
   readonly meta: readonly Changed<{ readonly name: string; readonly value: string }>[];
 }
 
-type Undo = readonly { readonly table: string; readonly key: string; readonly before: unknown }[];
+interface Undo {
+  readonly steps: readonly {
+    readonly table: string;
+    readonly key: string;
+    readonly before: unknown;
+  }[];
+  /** The number of the commit in the file, where there is one. */
+  readonly number: number;
+}
 
-const KEYS: Readonly<Record<string, readonly string[]>> = {
-  meta: ['name'],
-  rows: ['partition', 'collection', 'id'],
-  fields: ['partition', 'collection', 'field', 'value', 'id'],
-  entries: ['position'],
-  dependencies: ['prerequisite', 'dependent'],
-  leases: ['fence'],
-  departures: ['seq'],
-  journal: ['id'],
-};
+/** What was taken back. */
+export interface Lost {
+  /** The seqs of the entries that these commits touched: made, changed, claimed or took away. */
+  readonly touched: ReadonlySet<number>;
+  /** What the server had asked for was in one of them. */
+  readonly hasGate: boolean;
+}
+
+/** The record `partitions`. */
+export interface Numbers {
+  readonly numbers: Readonly<Record<string, number>>;
+}
+
+/** How a number is called that is nobody's. */
+const CLOSED = /^(erasing|free):/;
+
+export function isClosedIn(record: Numbers | undefined, partition: number): boolean {
+  const names = Object.entries(record?.numbers ?? {});
+  return names.some(([name, number]) => number === partition && CLOSED.test(name));
+}
 
 /** So many of the last commits a loss of power may take back. */
 const UNDOABLE_COMMITS = 8;
@@ -57,9 +79,14 @@ export class Disk {
   readonly #backing: Backing;
   readonly #runtime: Runtime;
 
-  constructor(kind: 'memory' | 'sqlite', runtime: Runtime) {
-    this.#backing = backingOf(kind);
+  constructor(settings: BackingSettings, runtime: Runtime) {
+    this.#backing = backingOf(settings);
     this.#runtime = runtime;
+  }
+
+  /** There is a file that a loss of power can tear. */
+  get power(): Backing['power'] {
+    return this.#backing.power;
   }
 
   handle(runtime: Runtime): Handle {
@@ -98,10 +125,20 @@ export class Disk {
 
   /** The number of each user's part of the database. */
   get partitions(): ReadonlyMap<number, string> {
-    const numbers = this.#meta<{ numbers: Record<string, number> }>('partitions')?.numbers ?? {};
     return new Map(
-      Object.entries(numbers).map(([name, number]) => [number, name.replace('principal:', '')]),
+      this.#numbers
+        .filter(([name]) => !CLOSED.test(name))
+        .map(([name, number]) => [number, name.replace('principal:', '')]),
     );
+  }
+
+  /** Everything in this part was discarded: nothing may come to it, or be done with it, any more. */
+  isClosed(partition: number): boolean {
+    return isClosedIn(this.#meta<Numbers>('partitions'), partition);
+  }
+
+  get #numbers(): readonly (readonly [string, number])[] {
+    return Object.entries(this.#meta<Numbers>('partitions')?.numbers ?? {});
   }
 
   #meta<R>(name: string): R | undefined {
@@ -130,12 +167,13 @@ export class Disk {
       else table.delete(key);
     }
     this.#fillIn(changes);
-    const undo = [...first.values()];
+    const steps = [...first.values()];
     this.commits += 1;
-    this.#undo.push(undo);
-    if (this.#undo.length > UNDOABLE_COMMITS) this.#undo.shift();
+    // SQLite commits right after this.
+    this.#undo.push({ steps, number: (this.power?.commits ?? 0) + 1 });
+    if (this.power === undefined && this.#undo.length > UNDOABLE_COMMITS) this.#undo.shift();
     const changed = <R>(table: string): Changed<R>[] =>
-      undo
+      steps
         .filter((step) => step.table === table)
         .map(({ key, before }) => ({
           before: before as R | undefined,
@@ -163,24 +201,80 @@ export class Disk {
     }
   }
 
+  /** Takes the last commits back, as a loss of power does where commits are not flushed. */
+  async lose(count: number): Promise<Lost> {
+    const lost = this.#takeBack(() => count-- > 0);
+    await this.#rebuild();
+    return lost;
+  }
+
   /**
-   * Takes the last commits back, as a loss of power does where commits are not flushed.
+   * Opens what a loss of power has left of a file, as an app would, and takes commits back until the mirror
+   * shows what is there.
    *
-   * @returns the seqs of the entries that these commits touched: made, changed, claimed or took away; and
-   *   whether what the server had asked for was in one of them
+   * @param open what was being committed when the power failed: it may be there, or not
+   * @throws Error if what is there is no state that may be left
    */
-  async lose(count: number): Promise<{ touched: ReadonlySet<number>; hasGate: boolean }> {
+  async loseTo(
+    survivors: Survivors,
+    random: SeededRandom,
+    isRelaxed: boolean,
+    open: readonly Change[] | undefined,
+  ): Promise<Lost & { readonly survived: Commit | undefined; readonly undone: number }> {
+    const handle = this.power?.restore(survivors, random, this.#runtime);
+    const none = { touched: new Set<number>(), hasGate: false, survived: undefined, undone: 0 };
+    if (handle === undefined || this.schema === undefined) return none;
+    await handle.open(this.schema);
+    const found = await readAll(handle, this.schema);
+    await handle.close();
+    const survived = open === undefined ? undefined : this.#survived(open, found);
+    const before = this.#undo.length;
+    const isLost = ({ number }: Undo): boolean => isRelaxed && number > survivors.syncedCommit;
+    const lost = this.#takeBack(
+      (undo) => isLost(undo) && differences(found, this.#tables).length > 0,
+    );
+    const different = differences(found, this.#tables);
+    if (different.length > 0) {
+      const some = different.slice(0, 3).join('; ');
+      throw new Error(`what is left is no state that was promised: ${some}`);
+    }
+    const undone = before - this.#undo.length;
+    // What is left now is certain.
+    this.#undo.length = 0;
+    return { ...lost, survived, undone };
+  }
+
+  /** What the commit changed, if it is there. */
+  #survived(open: readonly Change[], found: Tables): Commit | undefined {
+    const commit = this.commit(open);
+    if (differences(found, this.#tables).length === 0) return commit;
+    let isFirst = true;
+    this.#takeBack(() => {
+      const isOpen = isFirst;
+      isFirst = false;
+      return isOpen;
+    });
+    this.commits -= 1;
+    return undefined;
+  }
+
+  /** Takes commits back, the last one first, as long as it is wanted. */
+  #takeBack(isWanted: (undo: Undo) => boolean): Lost {
     const touched = new Set<number>();
     let hasGate = false;
-    for (let lost = 0; lost < count; lost += 1) {
-      for (const { table, key, before } of this.#undo.pop()?.toReversed() ?? []) {
+    for (
+      let undo = this.#undo.at(-1);
+      undo !== undefined && isWanted(undo);
+      undo = this.#undo.at(-1)
+    ) {
+      this.#undo.pop();
+      for (const { table, key, before } of undo.steps.toReversed()) {
         for (const seq of seqsIn(table, [before, this.#table(table).get(key)])) touched.add(seq);
         hasGate ||= table === 'meta' && key === 'gate:remote';
         if (before === undefined) this.#table(table).delete(key);
         else this.#table(table).set(key, before);
       }
     }
-    await this.#rebuild();
     return { touched, hasGate };
   }
 
@@ -216,6 +310,5 @@ function seqsIn(table: string, records: readonly unknown[]): readonly number[] {
 }
 
 function keyOf(change: Change): string {
-  if ('delete' in change) return change.delete.join('|');
-  return (KEYS[change.table] ?? []).map((column) => String(change.put[column])).join('|');
+  return 'delete' in change ? change.delete.join('|') : keyOfRecord(change.table, change.put);
 }

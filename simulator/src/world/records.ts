@@ -44,6 +44,13 @@ export interface LeaseOnDisk {
   readonly positions: string;
 }
 
+export interface DepartureOnDisk {
+  readonly seq: number;
+  readonly outcome: 'cancelled' | 'vanished' | 'superseded' | 'moved';
+  /** Where it moved, as a seq. */
+  readonly to: number | null;
+}
+
 export interface DetailOnDisk {
   readonly isPatch?: boolean;
   readonly command?: string;
@@ -110,4 +117,20 @@ export function laneOf(entry: EntryOnDisk): string {
 
 export function laneName(partition: number, collection: string, id: string): string {
   return `${partition}/${collection}/${id}`;
+}
+
+const KEYS: Readonly<Record<string, readonly string[]>> = {
+  meta: ['name'],
+  rows: ['partition', 'collection', 'id'],
+  fields: ['partition', 'collection', 'field', 'value', 'id'],
+  entries: ['position'],
+  dependencies: ['prerequisite', 'dependent'],
+  leases: ['fence'],
+  departures: ['seq'],
+  journal: ['id'],
+};
+
+/** The primary key of a record, as text. */
+export function keyOfRecord(table: string, record: Readonly<Record<string, unknown>>): string {
+  return (KEYS[table] ?? []).map((column) => String(record[column])).join('|');
 }

@@ -19,6 +19,10 @@ export interface StorageHost {
   die(why: string): void;
   onFault(fault: StorageFault | 'disk-full'): void;
   onCommit(commit: Commit): void;
+  /** The power fails in the middle of the commit of these changes, which begins now. */
+  failPower(changes: readonly Change[]): void;
+  /** The commit is done: if there was nothing to be torn, the power fails now. */
+  powerFailed(): void;
 }
 
 interface Armed {
@@ -48,6 +52,12 @@ export class SimStorage implements Storage {
     this.#armed.push({ fault, left: nth });
   }
 
+  /** Nothing of the kind strikes any more. */
+  disarm(fault: StorageFault): void {
+    const left = this.#armed.filter((armed) => armed.fault !== fault);
+    this.#armed.splice(0, this.#armed.length, ...left);
+  }
+
   kill(): void {
     this.#isDead = true;
     this.#handle.kill();
@@ -64,6 +74,7 @@ export class SimStorage implements Storage {
     try {
       await this.#step('begin');
       const result = await this.#handle.transact(mode, (tx) => this.#run(tx, body));
+      if (this.#losesPower) this.#host.powerFailed();
       await this.#step('committed');
       return result;
     } finally {
@@ -107,7 +118,8 @@ export class SimStorage implements Storage {
     if (failure !== undefined) throw failure.error;
     if (changes.length > 0) {
       await this.#step('commit');
-      this.#host.onCommit(this.#disk.commit(changes));
+      if (this.#losesPower) this.#host.failPower(changes);
+      else this.#host.onCommit(this.#disk.commit(changes));
     }
     return result;
   }
@@ -126,6 +138,7 @@ export class SimStorage implements Storage {
   }
 
   #dying = false;
+  #losesPower = false;
 
   #strike(kind: StepKind): void {
     for (const armed of this.#armed) {
@@ -134,7 +147,11 @@ export class SimStorage implements Storage {
       if (armed.left > 0) continue;
       this.#armed.splice(this.#armed.indexOf(armed), 1);
       this.#host.onFault(armed.fault);
-      if (armed.fault === 'kill') {
+      if (armed.fault === 'power' && this.#disk.power !== undefined) {
+        this.#losesPower = true;
+        return;
+      }
+      if (armed.fault === 'kill' || armed.fault === 'power') {
         this.#dying = true;
         this.#host.die(`storage step ${kind}`);
         return;
@@ -151,6 +168,7 @@ function concerns(fault: StorageFault, kind: StepKind): boolean {
     case 'fail-write':
       return kind === 'write';
     case 'fail-commit':
+    case 'power':
       return kind === 'commit';
     case 'fail-read':
       return kind === 'get' || kind === 'scan' || kind === 'begin';

@@ -1,14 +1,23 @@
-import { createSeededRandom, createVirtualRuntime, type VirtualRuntime } from 'nexus-store/testing';
+import {
+  createSeededRandom,
+  createVirtualRuntime,
+  type SeededRandom,
+  type VirtualRuntime,
+} from 'nexus-store/testing';
 import { checkClaims, leasedPositions } from '../checkers/claims.ts';
 import { checkDepartures } from '../checkers/departures.ts';
+import { checkDiscards, type SignOut } from '../checkers/erased.ts';
 import { History } from '../checkers/history.ts';
 import { NaiveQueue } from '../checkers/naive-queue.ts';
 import { checkRecords, name } from '../checkers/records-agree.ts';
 import type { Scene, Violation } from '../checkers/scene.ts';
 import { TrafficRules } from '../checkers/traffic.ts';
+import { checkFolds } from '../checkers/folds.ts';
 import { checkLostUpdates } from '../checkers/lost-updates.ts';
+import { checkVersions } from '../checkers/versions.ts';
 import { Waits } from '../checkers/waits.ts';
 import type { Plan, WorldSettings } from '../plan/operations.ts';
+import type { Survivors } from '../power/medium.ts';
 import type { Trace } from '../trace.ts';
 import {
   AppContext,
@@ -17,7 +26,7 @@ import {
   type SyncEvent,
 } from './app-context.ts';
 import { FOLDER_PREFIX } from './backing.ts';
-import { Disk, type Commit } from './disk.ts';
+import { Disk, type Change, type Commit, type Lost } from './disk.ts';
 import type { LeaseOnDisk } from './records.ts';
 import { Network, type Flight, type NetworkWitness } from './network.ts';
 import { ModelServer, type Answer, type Applied, type ServerWitness } from './server.ts';
@@ -52,7 +61,14 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
   readonly #parts: ContextParts;
   /** What contexts are doing that lets entries leave the queue. */
   readonly wishes = new Map<'remove' | 'vanish' | 'erase', number>();
+  /** The sign-outs under way. */
+  readonly signOuts = new Map<AppContext, readonly SignOut[]>();
 
+  readonly #powerRandom: SeededRandom;
+  /** What was being committed when the power began to fail. */
+  #open: { readonly context: AppContext; readonly changes: readonly Change[] } | undefined;
+  /** There is no power; what it has left of the file. */
+  #outage: { readonly survivors: Survivors | undefined } | undefined;
   readonly #ignored: readonly string[];
   readonly #trace: Trace;
 
@@ -63,7 +79,9 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
     this.#trace = trace;
     this.#ignored = ignored;
     this.runtime = createVirtualRuntime(plan.seed, { driftPpm: plan.settings.driftPpm });
-    this.disk = new Disk(plan.settings.storage ?? 'memory', this.runtime);
+    const { storage = 'memory', isRelaxed, checkpointPages } = plan.settings;
+    this.disk = new Disk({ storage, isRelaxed, checkpointPages }, this.runtime);
+    this.#powerRandom = createSeededRandom(plan.seed, 'power');
     this.server = new ModelServer(this, () => this.runtime.clock.elapsed());
     this.traffic = new TrafficRules(this);
     const random = createSeededRandom(plan.seed, 'network');
@@ -118,16 +136,71 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
     return context;
   }
 
-  /** Takes the last commits back. Nobody may be alive. */
-  async losePower(lost: number): Promise<void> {
-    const { touched, hasGate } = await this.disk.lose(this.plan.settings.isRelaxed ? lost : 0);
+  // ---- power -------------------------------------------------------------------------------------
+
+  onPowerFailing(context: AppContext, changes: readonly Change[]): void {
+    this.#open = { context, changes };
+    this.disk.power?.cutAtNext(() => this.cutPower(true));
+  }
+
+  onPowerFailed(): void {
+    this.cutPower(false);
+  }
+
+  /** All contexts die at once. @param isInside in the middle of what SQLite did last */
+  cutPower(isInside: boolean): void {
+    if (this.#outage !== undefined) return;
+    const survivors = this.disk.power?.fail(this.#powerRandom, isInside);
+    this.#outage = { survivors };
+    this.trace(`the power fails${isInside ? ' in the middle of a commit' : ''}`);
+    for (const context of this.alive) context.kill('power loss');
+  }
+
+  /**
+   * The power is back, if it was gone: what is left is looked at.
+   *
+   * @param lost where there is no file to be torn: so many of the last commits are gone
+   */
+  async restorePower(lost = 0): Promise<void> {
+    const outage = this.#outage;
+    if (outage === undefined) return;
+    await this.runtime.settle();
+    this.#outage = undefined;
+    const { isRelaxed } = this.settings;
+    const { touched, hasGate } =
+      outage.survivors === undefined
+        ? await this.disk.lose(isRelaxed ? lost : 0)
+        : await this.#lookAt(outage.survivors);
+    this.#open = undefined;
     if (hasGate) this.traffic.forgetPromises();
     if (touched.size > 0) {
       const inTheAir = this.traffic.forget(touched, this.history);
       this.history.forget(touched, [...this.disk.entries.values()], inTheAir);
     }
-    for (const entry of this.disk.entries.values()) this.history.record(entry, this.disk.commits);
+    for (const entry of this.disk.entries.values()) {
+      const owner = this.disk.partitions.get(entry.partition);
+      this.history.record(entry, this.disk.commits, owner);
+    }
     this.#queue = new NaiveQueue(this.disk, this.history);
+  }
+
+  /** A loss of power leaves a state that was there, and nothing that was promised is missing. */
+  async #lookAt(survivors: Survivors): Promise<Lost> {
+    try {
+      const { isRelaxed } = this.settings;
+      const changes = this.#open?.changes;
+      const left = await this.disk.loseTo(survivors, this.#powerRandom, isRelaxed, changes);
+      const end = left.survived === undefined ? 'is gone' : 'is there';
+      const open = this.#open === undefined ? '' : `; the one under way ${end}`;
+      this.trace(`${left.undone} commits are gone${open}`);
+      if (this.#open !== undefined && left.survived !== undefined) {
+        this.onCommit(this.#open.context, left.survived);
+      }
+      return left;
+    } catch (error) {
+      this.fail('torn', error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+      return { touched: new Set(), hasGate: false };
+    }
   }
 
   /** Called from inside the product, which must not meet the errors of a check. */
@@ -149,7 +222,11 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
       mayVanish: this.#wants('vanish'),
       mayErase: this.#wants('erase'),
     });
+    checkFolds(this, commit);
+    const signOuts = (this.signOuts.get(context) ?? []).filter(({ isDone }) => !isDone);
+    checkDiscards(this, commit, context.backend.partition, signOuts);
     checkLostUpdates(this, commit);
+    checkVersions(this, commit);
     this.waits.onCommit(commit, this.runtime.clock.now());
     this.#queue = new NaiveQueue(this.disk, this.history);
     checkRecords(this, this.#queue, commit);

@@ -1,3 +1,4 @@
+import { COUNT, objectWith, OBJECT, requireKind } from '../core/model/arguments.ts';
 import type { ArmedFault } from './storage-laws/law.ts';
 
 /** The shape of a client of `nexus-store/sqlite`, as far as faults are put between it and its user. */
@@ -39,11 +40,16 @@ export interface FaultySqliteClient extends Client {
 
 /** A client whose statements fail when a test says so, with errors like those of SQLite. */
 export function faultySqliteClient(client: Client): FaultySqliteClient {
+  requireKind('faultySqliteClient: client', client, objectWith('an SQLite client', 'open'));
   const faults = new FaultPlan();
   return {
     encrypted: client.encrypted,
     open: async (path, options) => new FaultyConnection(await client.open(path, options), faults),
-    failStatement: (nth, fault = {}) => faults.arm(nth, fault),
+    failStatement: (nth, fault = {}) => {
+      requireKind('failStatement: nth', nth, COUNT);
+      requireKind('failStatement: fault', fault, OBJECT);
+      return faults.arm(nth, fault);
+    },
   };
 }
 

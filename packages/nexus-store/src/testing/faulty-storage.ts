@@ -1,5 +1,7 @@
+import { COUNT, requireKind } from '../core/model/arguments.ts';
 import type { StorageErrorCode } from '../core/model/errors.ts';
 import { StorageError } from '../core/model/errors.ts';
+import { STORAGE } from '../core/ports/kinds.ts';
 import type { Change, Storage, StorageTransaction } from '../core/ports/storage.ts';
 import type { ArmedFault } from './storage-laws/law.ts';
 
@@ -14,6 +16,7 @@ export interface FaultyStorage extends Storage {
 
 /** A storage that fails when a test says so: to see that an app, or the queue, takes it well. */
 export function faultyStorage(storage: Storage): FaultyStorage {
+  requireKind('faultyStorage: storage', storage, STORAGE);
   let remaining = -1;
   let failureCode: StorageErrorCode = 'storage/quota-exceeded';
   const strike = (): void => {
@@ -37,6 +40,7 @@ export function faultyStorage(storage: Storage): FaultyStorage {
     foreignCommits: async () => await storage.foreignCommits(),
     close: async () => await storage.close(),
     failWrite: (nth, code = 'storage/quota-exceeded') => {
+      requireKind('failWrite: nth', nth, COUNT);
       remaining = nth;
       failureCode = code;
       return {

@@ -1,4 +1,5 @@
 import { UNKNOWN_DEVICE, type DeviceFacts, type DeviceState } from '../core/ports/device-state.ts';
+import { requireFacts } from './option-kinds.ts';
 
 /** The state of a device as a test says it is. */
 export class ManualDeviceState implements DeviceState {
@@ -6,6 +7,7 @@ export class ManualDeviceState implements DeviceState {
   #facts: DeviceFacts;
 
   constructor(facts: Partial<DeviceFacts> = {}) {
+    requireFacts(facts);
     this.#facts = { ...UNKNOWN_DEVICE, ...facts };
   }
 
@@ -20,6 +22,7 @@ export class ManualDeviceState implements DeviceState {
   }
 
   set(facts: Partial<DeviceFacts>): void {
+    requireFacts(facts);
     this.#facts = { ...this.#facts, ...facts };
     for (const listener of [...this.#listeners]) listener();
   }

@@ -1,3 +1,4 @@
+import { NAME, OBJECT, requireKind } from '../core/model/arguments.ts';
 import { abortWith } from '../core/background/abort-with.ts';
 import type {
   PendingRequest,
@@ -9,7 +10,9 @@ import type {
   StopReason,
   WakeUp,
 } from '../core/ports/platform-scheduler.ts';
+import { RUNTIME } from '../core/ports/kinds.ts';
 import type { Runtime } from '../core/ports/runtime.ts';
+import { FINITE } from './option-kinds.ts';
 
 /** A wake-up as the test that gave it sees it. */
 export interface ManualWakeUp {
@@ -53,6 +56,8 @@ export class ManualScheduler implements PlatformScheduler {
   #runs = 0;
 
   constructor(runtime: Runtime, capabilities: Partial<SchedulerCapabilities> = {}) {
+    requireKind('a manual scheduler: runtime', runtime, RUNTIME);
+    requireKind('a manual scheduler: capabilities', capabilities, OBJECT);
     this.#runtime = runtime;
     this.capabilities = { ...EVERYTHING, ...capabilities };
   }
@@ -89,6 +94,9 @@ export class ManualScheduler implements PlatformScheduler {
 
   /** Wakes the app for a request, with this much time. */
   wake(id: string, windowMs: number = 30_000, more: Partial<WakeUp> = {}): ManualWakeUp {
+    requireKind('wake: id', id, NAME);
+    requireKind('wake: windowMs', windowMs, FINITE);
+    requireKind('wake: more', more, OBJECT);
     const controller = new AbortController();
     const results: RunResult[] = [];
     this.#runs += 1;

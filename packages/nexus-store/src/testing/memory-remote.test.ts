@@ -1,49 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { deferred } from './deferred.ts';
 import { memoryRemote } from './memory-remote.ts';
-import type { MemoryRemoteOptions, PushAnswer } from './memory-remote.ts';
-import { MemoryServer } from './memory-server.ts';
+import { memoryRemoteHarness } from './memory-remote-harness.ts';
 import { testRemote } from './remote-suite.ts';
-import type { RemoteHarness } from './remote-suite.ts';
 import type { OutgoingEntry } from '../core/ports/remote.ts';
 
-async function createHarness(options: MemoryRemoteOptions = {}): Promise<RemoteHarness> {
-  const server = new MemoryServer();
-  let answer: () => PushAnswer = () => 'apply';
-  return {
-    async connect() {
-      const remote = memoryRemote({ ...options, server });
-      remote.answerWith(() => answer());
-      return remote;
-    },
-    async applied(principal) {
-      return server.applied.filter((mutation) => mutation.principal === principal);
-    },
-    hold(what) {
-      const reached = deferred();
-      const released = deferred();
-      answer = () => {
-        reached.resolve();
-        if (what === 'answer') return { answerAfter: released.promise };
-        return { until: released.promise, answer: 'apply' };
-      };
-      const release = (): void => {
-        answer = () => 'apply';
-        released.resolve();
-      };
-      return { reached: reached.promise, release };
-    },
-    async expireCursors() {
-      server.expireCursors();
-    },
-    async close() {},
-  };
-}
-
-testRemote('memoryRemote', () => createHarness(), { describe, test, expect });
+testRemote('memoryRemote', async () => memoryRemoteHarness(), { describe, test, expect });
 testRemote(
   'memoryRemote without pull and hints',
-  () => createHarness({ pull: false, hints: false }),
+  async () => memoryRemoteHarness({ pull: false, hints: false }),
   { describe, test, expect },
 );
 

@@ -1,3 +1,15 @@
+import {
+  COUNT,
+  eitherOf,
+  FLAG,
+  FUNCTION,
+  objectWith,
+  oneOf,
+  requireKind,
+  requireOptions,
+  type Kind,
+  type Kinds,
+} from '../core/model/arguments.ts';
 import { RemoteError, UsageError } from '../core/model/errors.ts';
 import type { Outcome } from '../core/model/outcome.ts';
 import type {
@@ -57,8 +69,34 @@ export interface MemoryRemoteOptions {
   readonly latency?: () => Promise<void>;
 }
 
-/** A remote for tests: honest unless told otherwise, in this process, without a network. */
+const OPTIONS: Kinds<MemoryRemoteOptions> = {
+  server: objectWith('a MemoryServer', 'push', 'pull', 'subscribe'),
+  maxBatch: COUNT,
+  pull: FLAG,
+  hints: FLAG,
+  latency: FUNCTION,
+};
+
+const SCRIPTED: Kind = {
+  said: 'an outcome, { until, answer } or { answerAfter }',
+  fits: (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    ('kind' in value || 'until' in value || 'answerAfter' in value),
+};
+const ANSWER = eitherOf(
+  oneOf('apply', 'lose-request', 'lose-answer', 'refuse-connection', 'hang'),
+  FUNCTION,
+  SCRIPTED,
+);
+
+/**
+ * A remote for tests: honest unless told otherwise, in this process, without a network.
+ *
+ * @throws UsageError `usage/invalid-argument`, naming the option
+ */
 export function memoryRemote(options: MemoryRemoteOptions = {}): MemoryRemote {
+  requireOptions('memoryRemote', options, OPTIONS);
   return new MemoryRemote(options);
 }
 
@@ -85,11 +123,13 @@ export class MemoryRemote implements Remote {
 
   /** What happens to the next pushes, one answer each; after them the remote is honest again. */
   answerNext(...answers: readonly PushAnswer[]): void {
+    for (const answer of answers) requireKind('answerNext: answer', answer, ANSWER);
     this.#next.push(...answers);
   }
 
   /** Decides about every push that `answerNext` does not; undefined makes the remote honest again. */
   answerWith(decide: ((attempt: PushAttempt) => PushAnswer) | undefined): void {
+    if (decide !== undefined) requireKind('answerWith: decide', decide, FUNCTION);
     this.#decide = decide;
   }
 

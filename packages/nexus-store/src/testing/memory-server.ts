@@ -1,7 +1,9 @@
 import type { EntityId, Operation } from '../core/model/entry.ts';
+import { FUNCTION, NAME, OBJECT, requireKind } from '../core/model/arguments.ts';
 import { RemoteError } from '../core/model/errors.ts';
 import type { Outcome, SyncFailure } from '../core/model/outcome.ts';
 import { encodeValue, fromWire, wireJson } from '../core/model/value-codec.ts';
+import { requireId } from '../core/store/mutation.ts';
 import type { OutgoingEntry, PulledRow, PullPage, PullRequest } from '../core/ports/remote.ts';
 
 /** A mutation that the server applied. */
@@ -67,6 +69,9 @@ export class MemoryServer {
   #replayCount = 0;
 
   constructor(commands: Readonly<Record<string, MemoryCommand>> = {}) {
+    requireKind('MemoryServer: commands', commands, OBJECT);
+    for (const [name, command] of Object.entries(commands))
+      requireKind(`MemoryServer: command ${name}`, command, FUNCTION);
     this.#commands = new Map(Object.entries({ increment, ...commands }));
   }
 
@@ -93,6 +98,8 @@ export class MemoryServer {
 
   /** Changes an entity as another client would; undefined deletes it. Returns the new version. */
   set(collection: string, id: EntityId, value: unknown, principal: string | null = null): string {
+    requireKind('set: collection', collection, NAME);
+    requireId(id, 'set');
     const tenant = this.#tenant(principal);
     const json = value === undefined ? null : wireJson(encodeValue(value));
     const version = put(tenant, rowKey(collection, id), json, null);

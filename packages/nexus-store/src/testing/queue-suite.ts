@@ -6,6 +6,7 @@ import {
   type PrioritySyncQueueOptions,
   type QueueClaim,
 } from '../core/queue/priority-sync-queue.ts';
+import { requireSuite } from './option-kinds.ts';
 import type { TestFunctions } from './test-functions.ts';
 import { createVirtualRuntime, type VirtualRuntime } from './virtual-runtime.ts';
 
@@ -64,6 +65,7 @@ export function testQueue(
   createHarness: () => Promise<QueueHarness>,
   functions: TestFunctions,
 ): void {
+  requireSuite('testQueue', name, createHarness, functions);
   functions.describe(`queue: ${name}`, () => {
     const law: Law = (title, check, needs) =>
       functions.test(title, async () => {

@@ -3,6 +3,7 @@ import type { Outcome } from '../core/model/outcome.ts';
 import { encodeValue, wireJson } from '../core/model/value-codec.ts';
 import type { OutgoingEntry, PulledRow, Remote, RemoteContext } from '../core/ports/remote.ts';
 import { deferred } from './deferred.ts';
+import { requireSuite } from './option-kinds.ts';
 import type { TestFunctions } from './test-functions.ts';
 
 /** A server that nobody else uses, and ways to reach and to disturb it. Made anew for each test. */
@@ -41,6 +42,7 @@ export function testRemote(
   createHarness: () => Promise<RemoteHarness>,
   functions: TestFunctions,
 ): void {
+  requireSuite('testRemote', name, createHarness, functions);
   functions.describe(name, () => {
     const law: Law = (title, body) =>
       functions.test(title, async () => {

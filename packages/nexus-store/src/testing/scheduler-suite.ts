@@ -2,6 +2,7 @@ import type { ScheduleRequest } from '../core/ports/platform-scheduler.ts';
 import { SchedulerBench } from './scheduler-bench.ts';
 import type { Law, SchedulerHarness } from './scheduler-bench.ts';
 import { testClaims } from './scheduler-claims.ts';
+import { requireSuite } from './option-kinds.ts';
 import type { TestFunctions } from './test-functions.ts';
 
 export type { SchedulerHarness } from './scheduler-bench.ts';
@@ -15,6 +16,7 @@ export function testPlatformScheduler(
   createHarness: () => Promise<SchedulerHarness>,
   functions: TestFunctions,
 ): void {
+  requireSuite('testPlatformScheduler', name, createHarness, functions);
   functions.describe(name, () => {
     const law: Law = (title, body) =>
       functions.test(title, async () => {

@@ -1,4 +1,8 @@
+import { eitherOf, requireKind, TEXT } from '../core/model/arguments.ts';
 import type { Random } from '../core/ports/runtime.ts';
+import { FINITE } from './option-kinds.ts';
+
+const STREAM = eitherOf(TEXT, FINITE);
 
 /**
  * A stream of pseudo-random numbers that depends on the seed alone: xoshiro128** (Blackman and Vigna,
@@ -6,8 +10,11 @@ import type { Random } from '../core/ports/runtime.ts';
  *
  * @param seed any finite number; all of its 53 bits count
  * @param stream another name gives an independent stream of the same seed
+ * @throws UsageError `usage/invalid-argument`
  */
 export function createSeededRandom(seed: number, stream: number | string = 0): SeededRandom {
+  requireKind('createSeededRandom: seed', seed, FINITE);
+  requireKind('createSeededRandom: stream', stream, STREAM);
   return new SeededRandom(seed, stream);
 }
 

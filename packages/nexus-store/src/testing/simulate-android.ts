@@ -1,8 +1,16 @@
+import {
+  FLAG,
+  oneOf,
+  requireKind,
+  requireOptions,
+  type Kind,
+  type Kinds,
+} from '../core/model/arguments.ts';
 import { AndroidModel } from './device/android-model.ts';
 import type { AndroidVersion, StandbyBucket } from './device/android-quota.ts';
 import type { AndroidBlocker } from './device/android-rules.ts';
 import type { DozePhase } from './device/doze.ts';
-import { SimulatedDevice } from './device/simulated-device.ts';
+import { DEVICE_OPTIONS, SimulatedDevice } from './device/simulated-device.ts';
 import type { SimulatedDeviceOptions } from './device/simulated-device.ts';
 
 export interface SimulateAndroidOptions extends SimulatedDeviceOptions {
@@ -22,6 +30,18 @@ export interface SimulateAndroidOptions extends SimulatedDeviceOptions {
  */
 const FREEZE_AFTER_MS = 60_000;
 
+const VERSION: Kind = {
+  said: 'a whole number from 9 to 16',
+  fits: (value) => Number.isInteger(value) && (value as number) >= 9 && (value as number) <= 16,
+};
+const BUCKET = oneOf('auto', 'active', 'working-set', 'frequent', 'rare', 'restricted');
+
+const OPTIONS: Kinds<SimulateAndroidOptions> = {
+  ...DEVICE_OPTIONS,
+  version: VERSION,
+  isSwipeForceStop: FLAG,
+};
+
 /**
  * A simulated Android phone with WorkManager, over virtual time.
  *
@@ -33,6 +53,7 @@ const FREEZE_AFTER_MS = 60_000;
  * await device.advance('1s');
  */
 export function simulateAndroid(options: SimulateAndroidOptions = {}): AndroidDevice {
+  requireOptions('simulateAndroid', options, OPTIONS);
   return new AndroidDevice(options);
 }
 
@@ -54,6 +75,7 @@ export class AndroidDevice extends SimulatedDevice<AndroidModel> {
 
   /** Puts the app into a bucket whatever its use; `auto` lets its use decide again. */
   setStandbyBucket(bucket: StandbyBucket | 'auto'): void {
+    requireKind('setStandbyBucket', bucket, BUCKET);
     this.model.setStandbyBucket(bucket);
   }
 

@@ -1,7 +1,9 @@
+import { FLAG, LIST, oneOf, requireOptions, type Kinds } from '../core/model/arguments.ts';
+import { FINITE } from './option-kinds.ts';
 import { IosModel } from './device/ios-model.ts';
 import type { IosBlocker } from './device/ios-model.ts';
 import type { IosAppSetup } from './device/ios-submission.ts';
-import { SimulatedDevice } from './device/simulated-device.ts';
+import { DEVICE_OPTIONS, SimulatedDevice } from './device/simulated-device.ts';
 import type { SimulatedDeviceOptions } from './device/simulated-device.ts';
 import { createSeededRandom } from './seeded-random.ts';
 
@@ -28,6 +30,16 @@ export interface SimulateIosOptions extends SimulatedDeviceOptions, IosAppSetup 
  */
 const SUSPEND_AFTER_MS = 30_000;
 
+const OPTIONS: Kinds<SimulateIosOptions> = {
+  ...DEVICE_OPTIONS,
+  processingWindowMs: FINITE,
+  opportunities: oneOf('learned', 'always'),
+  permittedIdentifiers: LIST,
+  registeredIdentifiers: LIST,
+  backgroundModes: LIST,
+  isSimulator: FLAG,
+};
+
 /**
  * A simulated iPhone with BGTaskScheduler, over virtual time.
  *
@@ -36,6 +48,7 @@ const SUSPEND_AFTER_MS = 30_000;
  * await device.advance('7d');
  */
 export function simulateIos(options: SimulateIosOptions = {}): IosDevice {
+  requireOptions('simulateIos', options, OPTIONS);
   return new IosDevice(options);
 }
 

@@ -6,6 +6,7 @@ import { LAW_SCHEMA } from './storage-laws/law-schema.ts';
 import { lifecycleLaws } from './storage-laws/lifecycle.ts';
 import { orderLaws } from './storage-laws/order.ts';
 import { valueLaws } from './storage-laws/values.ts';
+import { requireSuite } from './option-kinds.ts';
 import type { TestFunctions } from './test-functions.ts';
 
 /**
@@ -18,8 +19,10 @@ import type { TestFunctions } from './test-functions.ts';
 export function testStorage(
   name: string,
   createHarness: () => Promise<StorageHarness>,
-  { describe, test, expect }: TestFunctions,
+  functions: TestFunctions,
 ): void {
+  requireSuite('testStorage', name, createHarness, functions);
+  const { describe, test, expect } = functions;
   const law: StateLaw = (title, check, needs) => {
     test(title, async () => await checkLaw(createHarness, expect, check, needs));
   };

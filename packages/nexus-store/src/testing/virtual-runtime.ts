@@ -1,8 +1,11 @@
 import { durationMs } from '../core/model/duration.ts';
 import type { Duration } from '../core/model/duration.ts';
+import { COUNT, requireKind, requireOptions, type Kinds } from '../core/model/arguments.ts';
 import { createIds } from '../core/model/uuid.ts';
+import { LOGGER } from '../core/ports/kinds.ts';
 import { silentLogger } from '../core/ports/runtime.ts';
 import type { Clock, Ids, Logger, Random, Runtime, Timers } from '../core/ports/runtime.ts';
+import { FINITE } from './option-kinds.ts';
 import { createSeededRandom } from './seeded-random.ts';
 import { VirtualTime } from './virtual-time.ts';
 import type { Alarm } from './virtual-time.ts';
@@ -76,11 +79,23 @@ export const VIRTUAL_START_AT: number = Date.UTC(2026, 0, 5);
 
 const MAX_SETTLE_TURNS = 100_000;
 
-/** @param seed every run of the same seed is the same run */
+const OPTIONS: Kinds<VirtualRuntimeOptions> = {
+  startAt: FINITE,
+  driftPpm: FINITE,
+  settleTurns: COUNT,
+  logger: LOGGER,
+};
+
+/**
+ * @param seed every run of the same seed is the same run
+ * @throws UsageError `usage/invalid-argument`
+ */
 export function createVirtualRuntime(
   seed: number,
   options: VirtualRuntimeOptions = {},
 ): VirtualRuntime {
+  requireKind('createVirtualRuntime: seed', seed, FINITE);
+  requireOptions('createVirtualRuntime', options, OPTIONS);
   return new SeededRuntime(seed, options);
 }
 
@@ -126,6 +141,7 @@ class SeededRuntime implements VirtualRuntime {
   }
 
   async advanceTo(at: number): Promise<void> {
+    requireKind('advanceTo', at, FINITE);
     await this.#runTo(this.time.elapsedAt(at));
   }
 
@@ -142,6 +158,7 @@ class SeededRuntime implements VirtualRuntime {
   }
 
   jumpWallClock(ms: number): void {
+    requireKind('jumpWallClock', ms, FINITE);
     this.time.jumpWallClock(ms);
   }
 

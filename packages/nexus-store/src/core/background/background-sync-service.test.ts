@@ -1,16 +1,13 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
-import { ManualDeviceState } from '../../testing/manual-device-state.ts';
+import { memoryDatabase, memoryStorage, type MemoryDatabase } from '../../storage/memory/index.ts';
+import {
+  BackgroundFixture,
+  settled,
+  type BackgroundFixtureOptions,
+} from '../../testing/background-fixture.ts';
 import { ManualScheduler } from '../../testing/manual-scheduler.ts';
-import { memoryRemote } from '../../testing/memory-remote.ts';
-import { createVirtualRuntime, type VirtualRuntime } from '../../testing/virtual-runtime.ts';
-import type { SyncEvent } from '../model/events.ts';
+import { createVirtualRuntime } from '../../testing/virtual-runtime.ts';
 import type { SyncPriority } from '../model/priority.ts';
-import type { DeviceFacts } from '../ports/device-state.ts';
-import type { SchedulerCapabilities } from '../ports/platform-scheduler.ts';
-import { NexusStore } from '../store/nexus-store.ts';
-import { StoreBackend } from '../store/store-backend.ts';
-import type { BackgroundSyncConfigOptions } from './background-sync-config.ts';
 import { BackgroundSyncService } from './background-sync-service.ts';
 import { registerBackgroundSyncProvider } from './provider-registry.ts';
 
@@ -18,78 +15,12 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-interface Wish {
-  readonly runtime?: VirtualRuntime;
-  readonly database?: ReturnType<typeof memoryDatabase>;
-  readonly remote?: ReturnType<typeof memoryRemote>;
-  readonly capabilities?: Partial<SchedulerCapabilities>;
-  readonly facts?: Partial<DeviceFacts>;
-  readonly autoSync?: boolean;
-  readonly onPendingCount?: (count: number) => void | Promise<void>;
-}
+type Wish = Partial<BackgroundFixtureOptions> & { readonly database?: MemoryDatabase };
 
-/** One process of an app, in the background unless it says otherwise. */
-function boot(wish: Wish = {}) {
-  const runtime = wish.runtime ?? createVirtualRuntime(1);
-  const remote = wish.remote ?? memoryRemote();
-  const database = wish.database ?? memoryDatabase();
-  const backend = new StoreBackend(runtime, {
-    storage: memoryStorage({ database }),
-    remote,
-    autoSync: wish.autoSync ?? false,
-  });
-  const scheduler = new ManualScheduler(runtime, wish.capabilities);
-  const device = new ManualDeviceState({ appState: 'background', ...wish.facts });
-  const { onPendingCount } = wish;
-  const service = new BackgroundSyncService(runtime, {
-    scheduler,
-    deviceState: device,
-    backend,
-    id: 'sync',
-    ...(onPendingCount === undefined ? {} : { onPendingCount }),
-  });
-  const store = new NexusStore<{ id: string }>({ backend, collection: 'notes' });
-  const events: SyncEvent[] = [];
-  backend.on((event) => events.push(event));
-  let saved = 0;
-  return {
-    runtime,
-    remote,
-    database,
-    backend,
-    scheduler,
-    device,
-    service,
-    store,
-    events,
-    save: async (priority: SyncPriority): Promise<void> => {
-      saved += 1;
-      await settled(runtime, store.save({ id: `note-${saved}` }, { priority }));
-    },
-    init: (config?: BackgroundSyncConfigOptions) => settled(runtime, service.initialize(config)),
-    ids: (): string[] => [...scheduler.requests.keys()].toSorted(),
-  };
-}
-
-type App = ReturnType<typeof boot>;
-
-/** What a promise comes to that needs time to pass. */
-async function settled<T>(runtime: VirtualRuntime, promise: Promise<T>): Promise<T> {
-  let isSettled = false;
-  const mark = (): void => {
-    isSettled = true;
-  };
-  promise.then(mark, mark);
-  await runtime.settle();
-  for (let turns = 0; !isSettled && turns < 2_000; turns++) await runtime.advance(1);
-  return promise;
-}
-
-/** Wakes the app and lets the run end. */
-async function runOf(app: App, id: string): Promise<readonly string[]> {
-  const { results } = app.scheduler.wake(id);
-  await app.runtime.advance('30s');
-  return results;
+/** One process of an app; the next takes its database. */
+function boot({ database = memoryDatabase(), ...options }: Wish = {}) {
+  const app = new BackgroundFixture({ storage: memoryStorage({ database }), ...options });
+  return Object.assign(app, { database });
 }
 
 describe('scheduling', () => {
@@ -192,7 +123,7 @@ describe('scheduling', () => {
     await app.init();
     const before = app.ids();
 
-    await runOf(app, 'sync.soon');
+    await app.runOf('sync.soon');
 
     expect([before, app.ids()]).toEqual([['sync.soon'], ['sync.soon']]);
   });
@@ -227,82 +158,6 @@ describe('scheduling', () => {
   });
 });
 
-describe('refused requests', () => {
-  const refuse = async () =>
-    ({ ok: false, code: 'schedule/unavailable', message: 'background refresh is off' }) as const;
-
-  test('are told, remembered, and asked again later', async () => {
-    const app = boot();
-    app.scheduler.answer = refuse;
-
-    const outcome = await app.init();
-    const explained = await app.service.explain();
-    app.scheduler.answer = undefined;
-    await app.runtime.advance('61s');
-
-    expect(outcome).toMatchObject({
-      ok: false,
-      refused: [{ id: 'sync', code: 'schedule/unavailable' }],
-    });
-    expect(explained.pending).toBe(0);
-    expect(app.ids()).toEqual(['sync']);
-    expect(app.service.status).toBe('scheduled');
-  });
-
-  test('are asked again ever more rarely while the refusal lasts', async () => {
-    const app = boot();
-    app.scheduler.answer = refuse;
-    await app.init();
-
-    await app.runtime.advance('1d');
-
-    expect(app.scheduler.asked.length).toBeGreaterThan(20);
-    expect(app.scheduler.asked.length).toBeLessThan(35);
-  });
-
-  test('that only another build changes are not asked again by themselves', async () => {
-    const app = boot();
-    app.scheduler.answer = async () =>
-      ({ ok: false, code: 'schedule/not-permitted', message: 'not in Info.plist' }) as const;
-    await app.init();
-
-    await app.runtime.advance('1d');
-
-    expect(app.scheduler.asked).toHaveLength(1);
-  });
-
-  test('are asked again when the app comes to the front, and on the next start', async () => {
-    const app = boot();
-    app.scheduler.answer = async () =>
-      ({ ok: false, code: 'schedule/not-permitted', message: 'not in Info.plist' }) as const;
-    await app.init();
-
-    app.device.set({ appState: 'foreground' });
-    await app.runtime.advance('6s');
-    const next = boot({ database: app.database, runtime: app.runtime });
-    await next.init();
-
-    expect(app.scheduler.asked).toHaveLength(2);
-    expect(next.ids()).toEqual(['sync']);
-  });
-
-  test('a scheduler that throws or never answers has refused, and holds nobody up', async () => {
-    const throwing = boot();
-    throwing.scheduler.answer = () => {
-      throw new Error('the bridge is gone');
-    };
-    const silent = boot();
-    silent.scheduler.answer = () => new Promise(() => {});
-
-    const thrown = await throwing.init();
-    const pending = silent.service.initialize();
-    await silent.runtime.advance('11s');
-
-    expect(thrown.refused).toMatchObject([{ code: 'schedule/host' }]);
-    expect((await pending).refused).toMatchObject([{ code: 'schedule/host' }]);
-  });
-});
-
 describe('cancelling', () => {
   test('takes every request back, and asks for nothing until it is called for', async () => {
     const app = boot();
@@ -328,350 +183,11 @@ describe('cancelling', () => {
     await app.save('critical');
 
     await app.init({ enabled: false });
-    const results = await runOf(app, 'sync');
+    const results = await app.runOf('sync');
 
     expect(app.ids()).toEqual([]);
     expect(results).toEqual(['success']);
     expect(app.remote.attempts).toHaveLength(0);
-  });
-});
-
-describe('a wake-up', () => {
-  test('drains the queue, completes once, and leaves a record', async () => {
-    const app = boot();
-    await app.init();
-    await app.save('critical');
-
-    const results = await runOf(app, 'sync');
-    const [record] = await app.service.history();
-
-    expect(results).toEqual(['success']);
-    expect(app.remote.server.applied).toHaveLength(1);
-    expect(app.service.status).toBe('completed');
-    expect(record).toMatchObject({
-      requestId: 'sync',
-      result: 'success',
-      pushed: 1,
-      remaining: 0,
-      stoppedBy: 'drained',
-      stopReason: null,
-      error: null,
-    });
-    expect(record?.endedAt).not.toBeNull();
-  });
-
-  test('tells its status step by step', async () => {
-    const app = boot();
-    const seen: string[] = [];
-    app.service.statusStream.subscribe((status) => seen.push(status));
-    await app.init();
-
-    await runOf(app, 'sync');
-
-    expect(seen).toEqual(['idle', 'scheduled', 'running', 'completed']);
-  });
-
-  test('fails where a constraint is unmet that the host did not enforce, and does nothing', async () => {
-    const app = boot({ facts: { isCharging: false } });
-    await app.init({ requiresCharging: true });
-    await app.save('normal');
-
-    const results = await runOf(app, 'sync');
-
-    expect(results).toEqual(['retry']);
-    expect(app.remote.attempts).toHaveLength(0);
-    expect(await app.service.history()).toMatchObject([
-      { unmet: ['charging'], stoppedBy: 'constraint', result: 'retry' },
-    ]);
-  });
-
-  test('for critical writes needs the network only', async () => {
-    const app = boot({ facts: { isCharging: false } });
-    await app.init({ requiresCharging: true });
-    await app.save('critical');
-
-    const results = await runOf(app, 'sync.critical');
-
-    expect(results).toEqual(['success']);
-    expect(app.remote.server.applied).toHaveLength(1);
-  });
-
-  test('tries once though the device says that there is no network: that is only a hint', async () => {
-    const app = boot({ facts: { isConnected: false } });
-    await app.init();
-    await app.save('normal');
-
-    const results = await runOf(app, 'sync');
-
-    expect(results).toEqual(['success']);
-    expect(app.remote.server.applied).toHaveLength(1);
-  });
-
-  test('that a developer forces runs whatever the constraints', async () => {
-    const app = boot({ facts: { isCharging: false } });
-    await app.init({ requiresCharging: true });
-    await app.save('normal');
-
-    const { results } = app.scheduler.wake('sync', 30_000, { reason: 'forced' });
-    await app.runtime.advance('1s');
-
-    expect(results).toEqual(['success']);
-  });
-
-  test('that fails the policy as often as it allows reports failure, then begins anew', async () => {
-    const app = boot();
-    let fails = true;
-    app.service.registerTask({ taskId: 'photos', execute: async () => !fails });
-    await app.init({ retryPolicy: { maxAttempts: 3 } });
-
-    const results: string[] = [];
-    for (let run = 0; run < 4; run++) results.push(...(await runOf(app, 'sync')));
-    fails = false;
-    results.push(...(await runOf(app, 'sync')));
-
-    expect(results).toEqual(['retry', 'retry', 'failure', 'failure', 'success']);
-    expect((await app.service.history()).map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5]);
-  });
-
-  test('that met a closed door is a success for the host: the queue owns the time of retries', async () => {
-    const app = boot();
-    app.remote.answerNext({
-      kind: 'retry',
-      scope: 'endpoint',
-      ambiguous: false,
-      retryAfterMs: 10 * MINUTE,
-      failure: { code: 'remote/throttled', status: 429, at: 0 },
-    });
-    await app.init();
-    await app.save('high');
-    await app.runtime.advance('2s');
-    const from = app.runtime.clock.now();
-
-    const { results } = app.scheduler.wake('sync.soon');
-    await app.runtime.advance('1s');
-
-    expect(results).toEqual(['success']);
-    expect(app.service.status).toBe('failed');
-    const next = app.scheduler.requests.get('sync.soon')?.earliestBeginAt ?? 0;
-    expect(next).toBeGreaterThanOrEqual(from + 10 * MINUTE);
-    expect(next).toBeLessThan(from + 13 * MINUTE);
-  });
-
-  test('within the time that the server asked for sends nothing', async () => {
-    const app = boot();
-    app.remote.answerNext({
-      kind: 'retry',
-      scope: 'endpoint',
-      ambiguous: false,
-      retryAfterMs: 10 * MINUTE,
-      failure: { code: 'remote/throttled', status: 429, at: 0 },
-    });
-    await app.init();
-    await app.save('high');
-    await runOf(app, 'sync');
-
-    await runOf(app, 'sync');
-
-    expect(app.remote.attempts).toHaveLength(1);
-  });
-
-  test('has a store sync whose failure to come back is no news for the next run', async () => {
-    const app = boot();
-    app.remote.answerNext('hang');
-    await app.init();
-    await app.save('normal');
-
-    await runOf(app, 'sync');
-    await runOf(app, 'sync');
-
-    const history = await app.service.history();
-    expect(history.map(({ pushed, result }) => [pushed, result])).toEqual([
-      [0, 'retry'],
-      [1, 'success'],
-    ]);
-  });
-
-  test('that writes arrive in is followed by what they deserve', async () => {
-    const app = boot();
-    app.service.registerTask({
-      taskId: 'writes',
-      execute: async () => {
-        await app.store.save({ id: 'late' }, { priority: 'critical' });
-        return true;
-      },
-    });
-    await app.init();
-
-    await runOf(app, 'sync');
-    await app.runtime.advance('2s');
-
-    expect(app.ids()).toEqual(['sync', 'sync.critical']);
-  });
-
-  test('survives a journal that cannot be written, and a device that does not answer', async () => {
-    const app = boot();
-    await app.init();
-    await app.save('normal');
-    app.device.read = () => new Promise(() => {});
-    let isBroken = true;
-    const { writer } = app.backend;
-    const write = writer.write.bind(writer);
-    let calls = 0;
-    writer.write = (body, options) => {
-      calls += 1;
-      return isBroken && calls === 1 ? new Promise(() => {}) : write(body, options);
-    };
-
-    const { results } = app.scheduler.wake('sync', 30_000);
-    await app.runtime.advance('30s');
-    isBroken = false;
-
-    expect(results).toHaveLength(1);
-    expect(app.remote.server.applied).toHaveLength(1);
-  });
-});
-
-describe('wake-ups that meet', () => {
-  test('share one run: the second joins, each completes once, the work is counted once', async () => {
-    const app = boot();
-    let executed = 0;
-    app.service.registerTask({
-      taskId: 'own',
-      execute: async () => {
-        executed += 1;
-        await new Promise<void>((resolve) => void app.runtime.timers.after(3_000, resolve));
-        return true;
-      },
-    });
-    await app.init();
-    await app.save('normal');
-
-    const first = app.scheduler.wake('sync');
-    await app.runtime.advance('1s');
-    const second = app.scheduler.wake('sync.critical');
-    await app.runtime.advance('10s');
-
-    expect([first.results, second.results]).toEqual([['success'], ['success']]);
-    expect(executed).toBe(1);
-    const history = await app.service.history();
-    expect(history.map(({ joined, pushed }) => [joined, pushed])).toEqual([
-      [null, 1],
-      ['run-1', 0],
-    ]);
-    expect(app.service.status).toBe('completed');
-  });
-
-  test('the second goes on where the first was cut off', async () => {
-    const app = boot();
-    app.remote.answerNext('hang');
-    await app.init();
-    await app.save('normal');
-
-    const first = app.scheduler.wake('sync', 10_000);
-    await app.runtime.advance('1s');
-    const second = app.scheduler.wake('sync.soon', 300_000);
-    await app.runtime.advance('60s');
-
-    expect([first.results, second.results]).toEqual([['retry'], ['success']]);
-    expect(app.remote.server.applied).toHaveLength(1);
-  });
-
-  test('the second ends with its own window, though the first goes on', async () => {
-    const app = boot();
-    app.service.registerTask({ taskId: 'long', execute: () => new Promise(() => {}) });
-    await app.init();
-
-    const first = app.scheduler.wake('sync', 300_000);
-    const second = app.scheduler.wake('sync.soon', 10_000);
-    await app.runtime.advance('9s');
-    const early = [first.results.length, second.results[0]];
-    await app.runtime.advance('60s');
-
-    expect(early).toEqual([0, 'retry']);
-    expect([first.results.length, second.results.length]).toEqual([1, 1]);
-  });
-
-  test('a wake-up joins the sync that the app has begun, and ends it with its window', async () => {
-    const app = boot();
-    app.remote.answerWith(() => 'hang');
-    await app.init();
-    await app.save('normal');
-    const syncing = app.backend.sync();
-    await app.runtime.advance('1s');
-
-    const { results } = app.scheduler.wake('sync', 15_000);
-    await app.runtime.advance('15s');
-    const report = await syncing;
-
-    expect(results).toEqual(['retry']);
-    expect(app.remote.attempts).toHaveLength(1);
-    expect(report.stoppedBy).toBe('deadline');
-    expect(app.backend.status.current.claimed).toBe(0);
-  });
-});
-
-describe('the app in front', () => {
-  test('catches up when it comes to the front, without a wake-up', async () => {
-    const app = boot({ autoSync: true, facts: { isConnected: true } });
-    app.remote.answerNext('refuse-connection');
-    await app.init();
-    await app.save('critical');
-    await app.runtime.advance(500);
-
-    app.device.set({ appState: 'foreground' });
-    await app.runtime.advance(10);
-
-    expect(app.remote.server.applied).toHaveLength(1);
-  });
-
-  test('catches up when the network returns', async () => {
-    const app = boot({ autoSync: true, facts: { isConnected: false, appState: 'foreground' } });
-    app.remote.answerWith(() => 'refuse-connection');
-    await app.init();
-    await app.save('critical');
-    await app.runtime.advance('10m'); // the gate waits for minutes by now
-    app.remote.answerWith(undefined);
-
-    app.device.set({ isConnected: true });
-    await app.runtime.advance('1s');
-
-    expect(app.remote.server.applied).toHaveLength(1);
-  });
-
-  test('drains when it leaves the front, after asking for wake-ups', async () => {
-    const app = boot({ facts: { appState: 'foreground' } });
-    await app.init();
-    await app.save('normal');
-
-    app.device.set({ appState: 'background' });
-    await app.runtime.advance('1s');
-
-    expect(app.remote.server.applied).toHaveLength(1);
-    expect(app.ids()).toEqual(['sync']);
-  });
-
-  test('leaves what waits alone when it leaves the front after cancelSync', async () => {
-    const app = boot({ facts: { appState: 'foreground' } });
-    await app.init();
-    await app.save('normal');
-    await app.service.cancelSync();
-
-    app.device.set({ appState: 'background' });
-    await app.runtime.advance('1s');
-
-    expect(app.remote.attempts).toHaveLength(0);
-  });
-
-  test('does not spend the critical allowance on writes that it sends itself', async () => {
-    const app = boot({ autoSync: true, facts: { appState: 'foreground', isConnected: true } });
-    await app.init();
-
-    for (let index = 0; index < 10; index++) {
-      await app.save('critical');
-      await app.runtime.advance('10s');
-    }
-
-    expect(app.scheduler.asked.map(({ id }) => id)).toEqual(['sync']);
   });
 });
 
@@ -680,7 +196,7 @@ describe('a fresh process', () => {
     const first = boot();
     await first.init();
     await first.save('normal');
-    await runOf(first, 'sync');
+    await first.runOf('sync');
 
     const next = boot({ database: first.database, runtime: first.runtime });
     const history = await next.service.history();
@@ -736,7 +252,7 @@ describe('a fresh process', () => {
       capabilities: { kinds: ['once'] },
     });
 
-    const results = await runOf(next, 'sync.soon');
+    const results = await next.runOf('sync.soon');
 
     expect(results).toEqual(['retry']);
     expect(await next.service.history()).toMatchObject([{ unmet: ['charging'] }]);
@@ -750,7 +266,7 @@ describe('a fresh process', () => {
     await second.init();
 
     await first.service.hintInterval(HOUR);
-    await runOf(second, 'sync');
+    await second.runOf('sync');
 
     const third = boot({ database: first.database, runtime: first.runtime });
     await third.init();
@@ -839,7 +355,7 @@ describe('disposing', () => {
 
     const next = new BackgroundSyncService(runtime, { backend, scheduler, id: 'sync' });
     await settled(runtime, next.initialize());
-    const results = await runOf({ ...app, service: next }, 'sync');
+    const results = await app.runOf('sync');
 
     expect(results).toEqual(['success']);
   });

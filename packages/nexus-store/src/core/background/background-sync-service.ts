@@ -1,7 +1,6 @@
-import { FUNCTION, NAME, OBJECT, objectWith, requireKind, type Kind } from '../model/arguments.ts';
 import { NexusError, UsageError } from '../model/errors.ts';
 import type { Live } from '../model/live.ts';
-import { UNKNOWN_DEVICE, type DeviceFacts, type DeviceState } from '../ports/device-state.ts';
+import { UNKNOWN_DEVICE, type DeviceFacts } from '../ports/device-state.ts';
 import type { PlatformScheduler } from '../ports/platform-scheduler.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { StoreBackend } from '../store/store-backend.ts';
@@ -13,22 +12,25 @@ import {
   BackgroundSyncConfig,
   type BackgroundSyncConfigOptions,
 } from './background-sync-config.ts';
+import {
+  requireServiceOptions,
+  type BackgroundSyncServiceOptions,
+} from './background-sync-service-options.ts';
 import type { BackgroundSyncStatus } from './background-sync-status.ts';
 import type { BackgroundSyncTask } from './background-sync-task.ts';
 import { explain, type Explanation } from './explain.ts';
 import type { JournalRecord } from './journal.ts';
 import { noOpScheduler } from './no-op-scheduler.ts';
 import { watchPending } from './pending-watch.ts';
-import type { PlatformRun } from './platform-runs.ts';
+import { PlatformLog } from './platform-log.ts';
 import { registeredProviders } from './provider-registry.ts';
+import { RegisteredTasks } from './registered-tasks.ts';
 import { takeInbox } from './scheduler-inbox.ts';
 import { ServiceMemory } from './service-memory.ts';
 import type { ServiceState } from './service-state.ts';
-import { STORE_SYNC_TASK } from './store-sync-task.ts';
 import { StoredJournal } from './stored-journal.ts';
 import { TransientJournal } from './transient-journal.ts';
 import { unmetConstraints } from './unmet-constraints.ts';
-import { within } from './within.ts';
 import { JOIN_MS } from './wake-up-policy.ts';
 import {
   WakeUpRequests,
@@ -38,54 +40,15 @@ import {
 } from './wake-up-requests.ts';
 import { WakeUpRunner } from './wake-up-runner.ts';
 
+export type { BackgroundSyncServiceOptions } from './background-sync-service-options.ts';
 export type { ScheduleOutcome } from './wake-up-requests.ts';
-
-export interface BackgroundSyncServiceOptions {
-  readonly scheduler: PlatformScheduler;
-  /** What the device says of itself. Absent: unknown, and nothing is held back for it. */
-  readonly deviceState?: DeviceState;
-  /** The backend whose queue is synced. Absent: only registered tasks run. */
-  readonly backend?: StoreBackend;
-  /**
-   * The name of the work, and on iOS the identifier in Info.plist; requests derive theirs from it
-   * (`<id>`, `<id>.soon`, `<id>.critical`).
-   *
-   * @defaultValue `'nexus-store.sync'`
-   */
-  readonly id?: string;
-  /** Called with the pending count after every change: for a badge on the app's icon. */
-  readonly onPendingCount?: (count: number) => void | Promise<void>;
-  /**
-   * The platform's own log of runs, which goes on where no JavaScript runs: what only it knows is added to
-   * the journal. Absent: the platform keeps none.
-   */
-  readonly platformRuns?: () => Promise<readonly PlatformRun[]>;
-}
 
 /** In front the app sends by itself: what is gone by then needs no wake-up. */
 const IN_FRONT_JOIN_MS = 5_000;
 /** What a system that takes an app off the screen is sure to leave it. */
 const LEAVING_MS = 25_000;
-/** A platform that does not tell its log in time is asked the next time. */
-const LOG_PATIENCE_MS = 1_000;
-/** A run may outlast its window a little before the system ends it. */
-const LATE_END_MS = 60_000;
 
 const services = new WeakMap<StoreBackend, BackgroundSyncService>();
-
-export const BACKEND: Kind = objectWith('what createBackend made', 'open', 'sync', 'transaction');
-const SCHEDULER = objectWith('a scheduler', 'schedule', 'cancel', 'pending');
-
-/** Each platform's service has options of its own besides: those it looks at itself. */
-function requireServiceOptions(options: BackgroundSyncServiceOptions): void {
-  requireKind('the options of a background service', options, OBJECT);
-  const { scheduler, backend, id, onPendingCount, platformRuns } = options;
-  requireKind('scheduler', scheduler, SCHEDULER);
-  if (backend !== undefined) requireKind('backend', backend, BACKEND);
-  if (id !== undefined) requireKind('id', id, NAME);
-  if (onPendingCount !== undefined) requireKind('onPendingCount', onPendingCount, FUNCTION);
-  if (platformRuns !== undefined) requireKind('platformRuns', platformRuns, FUNCTION);
-}
 
 /**
  * Keeps data in sync while the app is in the background: asks the system for wake-ups by a policy, and
@@ -100,13 +63,13 @@ export class BackgroundSyncService {
   readonly #scheduler: PlatformScheduler;
   readonly #backend: StoreBackend | undefined;
   readonly #badge: Badge | undefined;
-  readonly #tasks = new Map<string, BackgroundSyncTask>();
+  readonly #tasks = new RegisteredTasks();
   readonly #memory: ServiceMemory;
   readonly #requests: WakeUpRequests;
   readonly #runner: WakeUpRunner;
   readonly #edges: AppEdges;
   readonly #letGoOfInbox: () => void;
-  readonly #platformRuns: (() => Promise<readonly PlatformRun[]>) | undefined;
+  readonly #platformLog: PlatformLog;
   #unlisten: (() => void) | undefined;
   #config: BackgroundSyncConfig | undefined;
   #isCancelled = false;
@@ -120,7 +83,6 @@ export class BackgroundSyncService {
     this.#runtime = runtime;
     this.#scheduler = scheduler;
     this.#backend = backend;
-    this.#platformRuns = options.platformRuns;
     const log = (message: string, error: unknown): void => this.#log(message, error);
     this.#badge =
       options.onPendingCount &&
@@ -130,6 +92,12 @@ export class BackgroundSyncService {
         ? new TransientJournal()
         : new StoredJournal(backend.writer, () => backend.open());
     this.#memory = new ServiceMemory(journal, (error) => log('a status listener failed', error));
+    this.#platformLog = new PlatformLog(runtime, {
+      runs: options.platformRuns,
+      memory: this.#memory,
+      maxRunMs: scheduler.capabilities.maxRunMs,
+      log,
+    });
     this.#edges = new AppEdges(runtime, options.deviceState, {
       onFront: () => this.#onFront(),
       onNetwork: () => backend?.wake(),
@@ -150,7 +118,7 @@ export class BackgroundSyncService {
       id,
       memory: this.#memory,
       backend,
-      tasks: () => [...this.#tasks.values()],
+      tasks: () => this.#tasks.all(),
       config: (state) => this.#configOf(state),
       device: () => this.#edges.read(),
       askForNext: (config, ending) => this.#askForNext(config, ending),
@@ -241,7 +209,7 @@ export class BackgroundSyncService {
       await this.#memory.change((state) => ({ ...state, config: options }));
     this.#listen();
     // Not awaited: a headless run has better things to do with its window.
-    void this.#adoptPlatformRuns();
+    void this.#platformLog.adopt();
     await watching;
     if (next.enabled) return this.scheduleSync();
     await this.cancelSync();
@@ -254,21 +222,7 @@ export class BackgroundSyncService {
    * @throws UsageError `usage/invalid-argument` if the id is taken
    */
   registerTask(task: BackgroundSyncTask): void {
-    const isTask =
-      typeof task?.taskId === 'string' && task.taskId !== '' && typeof task.execute === 'function';
-    if (!isTask)
-      throw new UsageError(
-        'usage/invalid-argument',
-        'a background task needs a taskId and execute()',
-      );
-    const known = this.#tasks.get(task.taskId);
-    if (task.taskId === STORE_SYNC_TASK || (known !== undefined && known !== task)) {
-      throw new UsageError(
-        'usage/invalid-argument',
-        `a background task named ${task.taskId} is registered already`,
-      );
-    }
-    this.#tasks.set(task.taskId, task);
+    this.#tasks.add(task);
   }
 
   /** Asks the system for the wake-ups that what waits deserves. Done by itself after writes; may be called by hand. */
@@ -302,7 +256,7 @@ export class BackgroundSyncService {
 
   /** What the last wake-ups did, oldest first; also those of earlier processes. */
   async history(): Promise<readonly JournalRecord[]> {
-    await this.#adoptPlatformRuns();
+    await this.#platformLog.adopt();
     return this.#memory.records();
   }
 
@@ -336,6 +290,7 @@ export class BackgroundSyncService {
       services.delete(this.#backend);
     if (BackgroundSyncService.#instance === this) BackgroundSyncService.#instance = undefined;
     this.#edges.stop();
+    this.#platformLog.stop();
     this.#unlisten?.();
     await this.#runner.stop();
     await this.#requests.stop();
@@ -422,19 +377,6 @@ export class BackgroundSyncService {
       },
       onCount: (count) => void this.#badge?.set(count),
     });
-  }
-
-  /** Never rejects: what the platform does not tell now it tells the next time. */
-  async #adoptPlatformRuns(): Promise<void> {
-    const platformRuns = this.#platformRuns;
-    if (platformRuns === undefined || this.#isDisposed) return;
-    try {
-      const runs = await within(this.#runtime, LOG_PATIENCE_MS, platformRuns, () => []);
-      const longestMs = this.#scheduler.capabilities.maxRunMs + LATE_END_MS;
-      await this.#memory.adopt(runs, this.#runtime.clock.now(), longestMs);
-    } catch (error) {
-      this.#log("the platform's runs could not be added to the journal", error);
-    }
   }
 
   #onFacts(facts: DeviceFacts): void {

@@ -8,18 +8,14 @@ import {
   type Kinds,
 } from '../model/arguments.ts';
 import { LiveValue, type Live } from '../model/live.ts';
-import { RUNTIME } from '../ports/kinds.ts';
+import { BACKEND, RUNTIME } from '../ports/kinds.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { StoreBackend } from '../store/store-backend.ts';
 import {
   BackgroundSyncConfig,
   type BackgroundSyncConfigOptions,
 } from './background-sync-config.ts';
-import {
-  BACKEND,
-  type BackgroundSyncService,
-  type ScheduleOutcome,
-} from './background-sync-service.ts';
+import type { BackgroundSyncService, ScheduleOutcome } from './background-sync-service.ts';
 import {
   BackgroundSyncServiceFactory,
   type BackgroundSyncProvider,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { Duration } from '../model/duration.ts';
 import { UNKNOWN_DEVICE } from '../ports/device-state.ts';
 import { INITIAL_STATUS, type SyncStatus } from '../sync/sync-status.ts';
 import { BackgroundSyncConfig } from './background-sync-config.ts';
@@ -88,6 +89,10 @@ describe('why something has not synced', () => {
       'run-was-killed',
       { history: [run({ endedAt: NOW, stopReason: 'timeout', source: 'service-and-platform' })] },
     ],
+    [
+      'run-was-too-short',
+      { history: [run({ endedAt: NOW, stoppedBy: 'deadline', pushed: 0, remaining: 3 })] },
+    ],
     ['not-woken', { state: { acceptedAt: NOW - 60 * MINUTE }, status: { oldestPendingAt: 1 } }],
     ['not-yet-due', { status: { nextAttemptAt: NOW + MINUTE } }],
     ['waiting-for-wake-up', { state: { acceptedAt: NOW - MINUTE } }],
@@ -173,6 +178,29 @@ describe('why something has not synced', () => {
     expect(reason?.code).toBe('not-woken');
     expect(reason?.message).toContain('has not woken the app for 12 days');
     expect(reason?.message).toContain('swiped away');
+  });
+
+  test.each<[Duration, string]>([
+    ['2s', 'Raise budget in the configuration: 25 seconds are usual.'],
+    ['25s', 'Open the app: it syncs while it is in front.'],
+  ])('a run that sent nothing in a budget of %s is told with what helps', (budget, action) => {
+    const history = [run({ endedAt: NOW, stoppedBy: 'deadline', pushed: 0, remaining: 3 })];
+    const config = new BackgroundSyncConfig({ budget });
+
+    expect(explain(facts({ config, history })).reasons).toMatchObject([
+      { code: 'run-was-too-short', action },
+    ]);
+  });
+
+  test.each<[string, Partial<JournalRecord>, Partial<SyncStatus>]>([
+    ['sent something', { pushed: 1 }, {}],
+    ['left nothing', { remaining: 0 }, {}],
+    ['was offline', { stoppedBy: 'offline' }, {}],
+    ['ended before the oldest of what waits was written', {}, { oldestPendingAt: NOW - 1 }],
+  ])('a run that %s is not called too short', (_, more, status) => {
+    const cut = { endedAt: NOW, stoppedBy: 'deadline', pushed: 0, remaining: 3, ...more };
+
+    expect(codes({ history: [run(cut)], status })).toEqual(['waiting-for-wake-up']);
   });
 
   test('a run that ended after one that was killed is the end of that story', () => {

@@ -40,6 +40,7 @@ export type ReasonCode =
   | 'dead-letters'
   | 'run-did-not-start'
   | 'run-was-killed'
+  | 'run-was-too-short'
   | 'not-yet-due'
   | 'not-woken'
   | 'waiting-for-wake-up';
@@ -111,6 +112,7 @@ const CHECKS: readonly Check[] = [
   deadLetters,
   runDidNotStart,
   runWasKilled,
+  runWasTooShort,
   notWoken,
   notYetDue,
 ];
@@ -330,6 +332,23 @@ function runWasKilled({ history, now }: ExplainFacts): Reason | null {
       ? 'The last background run has not ended: it is at work, or the system killed it.'
       : 'The system killed the last background run before it ended.',
     null,
+    last.beganAt,
+  );
+}
+
+const USUAL_BUDGET_MS = 25_000;
+
+/** The last run had nothing to hold it up but the clock, and what waited then still waits. */
+function runWasTooShort({ history, config, status }: ExplainFacts): Reason | null {
+  const last = history.at(-1);
+  if (last === undefined || last.source !== 'service' || last.joined !== null) return null;
+  const isCut = last.stoppedBy === 'deadline' && last.pushed === 0 && (last.remaining ?? 0) > 0;
+  if (!isCut || (status.oldestPendingAt ?? Infinity) > last.beganAt) return null;
+  const isOurDoing = config !== null && config.budget < USUAL_BUDGET_MS;
+  return reason(
+    'run-was-too-short',
+    'The last background run was over before anything could be sent. Writes of low priority need ten seconds of it.',
+    isOurDoing ? 'Raise budget in the configuration: 25 seconds are usual.' : OPEN_THE_APP,
     last.beganAt,
   );
 }

@@ -1,5 +1,6 @@
 import type { SyncReport } from '../model/sync-report.ts';
 import type { StoreBackend } from '../store/store-backend.ts';
+import { CLOSING_MS } from '../sync/run-window.ts';
 import type { BackgroundSyncTask, TaskContext } from './background-sync-task.ts';
 
 /** The store's own sync, as a task of one background run. */
@@ -20,13 +21,15 @@ export function storeSyncTask(backend: StoreBackend): StoreSyncTask {
     execute: async (context) => {
       const { clock } = backend.runtime;
       const calledAt = clock.elapsed();
+      const endsAt = calledAt + (context.deadline - clock.now());
       const first = await syncWithin(backend, context);
       report = first;
       // A sync that the system froze with the app is found at its end when a wake-up thaws it. It was
-      // another's window that ended, not ours.
+      // another's window that ended, not ours: of ours more is left than the time to close.
       const hasJoined = first.durationMs > clock.elapsed() - calledAt;
       const isCut = first.stoppedBy === 'deadline' || first.stoppedBy === 'aborted';
-      if (hasJoined && isCut && !context.signal.aborted) {
+      const isOurs = endsAt - clock.elapsed() <= CLOSING_MS;
+      if (hasJoined && isCut && !isOurs && !context.signal.aborted) {
         const second = await syncWithin(backend, context);
         report = { ...second, pushed: first.pushed + second.pushed };
       }

@@ -36,7 +36,10 @@ export interface Entry {
   readonly payload: unknown;
   readonly schemaVersion: number;
   readonly priority: SyncPriority;
-  /** The best priority of everything that waits for this entry. */
+  /**
+   * The best priority of everything that waits for this entry. While it waits behind another write of its
+   * entity, without what waits behind it there: that counts for the first one, and for this one once it is.
+   */
   readonly effectivePriority: SyncPriority;
   readonly state: EntryState;
   /** An attempt was made and its outcome is unknown. Such an entry is frozen and resent as it is. */

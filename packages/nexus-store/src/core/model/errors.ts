@@ -27,6 +27,7 @@ export type StoreErrorCode =
   | 'store/not-found'
   | 'store/invalid-value'
   | 'store/has-pending'
+  | 'store/signed-out'
   | 'store/transaction-conflict';
 export type RemoteErrorCode =
   | 'remote/offline'

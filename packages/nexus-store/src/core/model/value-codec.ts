@@ -1,4 +1,4 @@
-import { UsageError } from './errors.ts';
+import { StorageError, UsageError } from './errors.ts';
 
 /**
  * How values become text and come back exactly as given. Plain JSON stays plain JSON, readable in the
@@ -28,10 +28,18 @@ export function encodeValue(value: unknown): string {
   }
 }
 
-/** The value of a stored text, made anew: the caller owns it. */
+/**
+ * The value of a stored text, made anew: the caller owns it.
+ *
+ * @throws StorageError `storage/corrupt` for a text that no value was encoded to; it does not quote it
+ */
 export function decodeValue(text: string): unknown {
-  if (!text.startsWith(TAGGED_PREFIX)) return JSON.parse(text);
-  return fromTagged(JSON.parse(text.slice(TAGGED_PREFIX.length)));
+  try {
+    if (!text.startsWith(TAGGED_PREFIX)) return JSON.parse(text);
+    return fromTagged(JSON.parse(text.slice(TAGGED_PREFIX.length)));
+  } catch {
+    throw new StorageError('storage/corrupt', 'a stored value is damaged');
+  }
 }
 
 /** The JSON that goes over the wire for a stored text: the same, without the storage prefix. */

@@ -8,6 +8,8 @@ export const STORAGE: Kind = objectWith(
   'close',
 );
 
+export const BACKEND: Kind = objectWith('what createBackend made', 'open', 'sync', 'transaction');
+
 export const LOGGER: Kind = objectWith('a logger with a method log', 'log');
 
 const REMOTE_METHODS = objectWith(

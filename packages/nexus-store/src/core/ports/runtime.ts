@@ -48,4 +48,5 @@ export interface Logger {
   log(level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
+/** For those who take what failed from events and rejections only. */
 export const silentLogger: Logger = { log: () => {} };

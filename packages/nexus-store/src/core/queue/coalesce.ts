@@ -5,7 +5,7 @@ import { noteDeparture } from './departures.ts';
 import { nameOf } from './entry-view.ts';
 import { applyChange, mergePatch, settleRowOf, valueBefore } from './fold.ts';
 import { checkEntrySize, checkRoom, type QueueLimits } from './limits.ts';
-import { findEntry, tailOf } from './lookup.ts';
+import { dependentsOf, findEntry, tailOf } from './lookup.ts';
 import type { Enqueued, NewMutation } from './mutation.ts';
 import { detailOf, entryBytes, withDetail, type EntryRecord, type RowRecord } from './records.ts';
 import { recountBytes, removeEntries, reprioritiseEntry } from './removal.ts';
@@ -58,16 +58,25 @@ function checkExistence(tail: EntryRecord, row: RowRecord, mutation: NewMutation
   }
 }
 
-/** The second delete is nothing, unless it is more urgent. */
+/** The second delete is nothing, unless it is more urgent or may take longer. */
 async function repeatDelete(
   uow: UnitOfWork,
   tail: EntryRecord,
   mutation: NewMutation,
 ): Promise<Enqueued> {
   const { seq } = tail;
-  if (tail.priority <= mutation.priority) return { seq, effect: 'nothing' };
-  await reprioritiseEntry(uow, tail, mutation.priority);
+  const expiresAt = laterExpiry(tail.expiresAt, mutation.expiresAt);
+  const isLonger = expiresAt !== tail.expiresAt;
+  const changed = isLonger ? { ...tail, expiresAt } : tail;
+  if (isLonger) uow.putEntry(changed);
+  if (tail.priority <= mutation.priority) return { seq, effect: isLonger ? 'merged' : 'nothing' };
+  await reprioritiseEntry(uow, changed, mutation.priority);
   return { seq, effect: 'merged' };
+}
+
+/** Of two that become one; null is for ever. Neither may die of the limit that the other was given. */
+export function laterExpiry(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? null : Math.max(a, b);
 }
 
 async function foldDelete(
@@ -79,6 +88,8 @@ async function foldDelete(
   limits: QueueLimits,
 ): Promise<Enqueued | undefined> {
   if (tail.operation === 'command') return undefined;
+  // Others were promised that this is there before they are sent: it is, and goes after that.
+  if ((await dependentsOf(uow, tail)).length > 0) return undefined;
   if (tail.operation === 'create') {
     if (detailOf(tail).group !== undefined) return undefined;
     // A pull may have brought a row of this id: then there is something to delete.
@@ -127,9 +138,9 @@ async function foldUpdate(
 }
 
 /** The payload of both in one; undefined if they do not fold. */
-function foldedPayload(
+export function foldedPayload(
   tail: EntryRecord,
-  mutation: NewMutation,
+  mutation: Pick<NewMutation, 'operation' | 'payload' | 'detail'>,
   rules: CollectionRules,
 ): string | null | undefined {
   if (mutation.operation !== 'command' && tail.operation !== 'command') {
@@ -162,7 +173,7 @@ async function replace(
   const changed: EntryRecord = {
     ...next,
     payload,
-    expiresAt: mutation.expiresAt,
+    expiresAt: laterExpiry(next.expiresAt, mutation.expiresAt),
     // A server may have seen the old payload under the old key.
     idempotencyKey: next.ambiguous === null ? next.idempotencyKey : mutation.idempotencyKey,
     ambiguous: null,

@@ -1,3 +1,5 @@
+import type { EntityId } from '../model/entry.ts';
+
 /** What the queue must know of a collection to fold its mutations. Values are decoded. */
 export interface CollectionRules {
   /** Fold a newer mutation into one that was not sent yet. False keeps every mutation, for audits. */
@@ -10,6 +12,21 @@ export interface CollectionRules {
   readonly onRejected: OnRejected;
   /** A pull brings what the server has, so that nothing need be guessed. Absent: nothing is known of it. */
   readonly isPulled?: boolean | undefined;
+  /** The id that a value names itself by. Absent: nothing is known of it. */
+  readonly idOf?: ((value: unknown) => unknown) | undefined;
+}
+
+/** True if a value names itself by another id than it is kept under; one without an id does not. */
+export function hasOtherId(rules: CollectionRules, value: unknown, id: EntityId): boolean {
+  if (rules.idOf === undefined || value === null || value === undefined) return false;
+  let own: unknown;
+  try {
+    own = rules.idOf(value);
+  } catch {
+    // What an app's own function cannot read names nobody else either.
+    return false;
+  }
+  return own !== undefined && own !== null && own !== id;
 }
 
 /**
@@ -21,6 +38,9 @@ export interface CollectionRules {
 export type OnRejected = 'park' | 'skip' | 'revert';
 
 export const DEFAULT_RULES: CollectionRules = { coalesce: true, onRejected: 'park' };
+
+/** Of a collection that this app has no store for, a command line say: whether to fold is not known. */
+export const UNKNOWN_RULES: CollectionRules = { ...DEFAULT_RULES, coalesce: false };
 
 /** The rules of a collection by its name. */
 export type RulesOf = (collection: string) => CollectionRules;

@@ -45,8 +45,12 @@ function putApplied(
     tail: null,
     depth: 0,
     lane: null,
-    fetchedAt: answer.at ?? row.fetchedAt,
+    fetchedAt: fetchedAt(uow, row, answer),
   });
+}
+
+function fetchedAt(uow: UnitOfWork, row: RowRecord, { at }: Complete): number | null {
+  return at === undefined ? row.fetchedAt : uow.state.fetchedAt(at);
 }
 
 /** Without a version from the server, the one that is known is not the row's any more. */
@@ -69,16 +73,15 @@ export async function completeEntry(
   if (row === undefined || detailOf(entry).isDetached === true) return;
   const rules = rulesOf(entry.collection);
   const isPulled = isPullNewer(entry, row, rules);
-  const fetchedAt = answer.at ?? row.fetchedAt;
   // The base of what waits behind moves forward: it was made on top of what the server has now.
   uow.putRow(
     isPulled
-      ? { ...row, fetchedAt }
+      ? { ...row, fetchedAt: fetchedAt(uow, row, answer) }
       : {
           ...row,
           version: versionAfter(answer),
           shadow: answer.value ?? applied(row, entry, answer, rules),
-          fetchedAt,
+          fetchedAt: fetchedAt(uow, row, answer),
         },
   );
   await leaveLane(uow, entry);

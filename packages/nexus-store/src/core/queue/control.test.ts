@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { memoryStorage } from '../../storage/memory/index.ts';
-import { QueueFixture, type MutationWish } from '../../testing/queue-fixture.ts';
+import { countedAnew, QueueFixture, type MutationWish } from '../../testing/queue-fixture.ts';
 import type { Claim } from './claim.ts';
 import type { OnRejected } from './collection-rules.ts';
 import {
@@ -12,6 +12,7 @@ import {
   type CancelResult,
   type RetryResult,
 } from './control.ts';
+import { departureOf } from './departures.ts';
 import { closeGroup, enqueueMutation } from './enqueue.ts';
 import { entryIdOf, entryView, seqOfEntryId } from './entry-view.ts';
 import type { EntryRecord } from './records.ts';
@@ -32,7 +33,7 @@ async function claimed(queue: QueueFixture, limit = 1): Promise<Claim> {
 }
 
 function cancel(queue: QueueFixture, seq: number): Promise<CancelResult> {
-  return queue.write((uow) => cancelEntry(uow, 0, seq, queue.rulesOf));
+  return queue.write((uow) => cancelEntry(uow, 0, seq, queue.rulesOf, queue.now));
 }
 
 function retry(queue: QueueFixture, seq: number): Promise<RetryResult> {
@@ -263,6 +264,180 @@ describe('retry', () => {
     await expect(retry(queue, 1)).rejects.toMatchObject({ code: 'store/exists' });
 
     expect((await queue.entry(1))?.state).toBe('dead');
+  });
+});
+
+describe('retry of a dead letter behind which the entity was written again', () => {
+  const folding = (limits: object = {}) => QueueFixture.open(memoryStorage(), {}, limits);
+  const patch: MutationWish = { detail: { isPatch: true } };
+
+  /** A refused write of `a`, in front of nothing yet. */
+  async function refused(queue: QueueFixture, wish: MutationWish = creates): Promise<void> {
+    await queue.add('a', { t: 1, u: 1 }, { key: 'refused', ...wish });
+    await buried(queue);
+  }
+
+  test('sends the corrected value, in one entry, under a new key', async () => {
+    const queue = await folding();
+    await refused(queue);
+    const fix = await queue.add('a', { t: 2 }, { key: 'fix', priority: 1 });
+
+    expect(await retry(queue, 1)).toBe('queued');
+
+    expect(await queue.entry(fix)).toBeUndefined();
+    expect(await queue.entry(1)).toMatchObject({
+      operation: 'create',
+      payload: '{"t":2}',
+      priority: 1,
+      attempts: 0,
+      state: null,
+    });
+    expect(['refused', 'fix']).not.toContain((await queue.entry(1))?.idempotencyKey);
+    expect((await queue.row('a'))?.value).toBe('{"t":2}');
+    expect(await queue.counters()).toEqual(countedAnew(await queue.entries()));
+    expect(await queue.drain()).toEqual([1]);
+  });
+
+  test('says of the later write that it went with the earlier one', async () => {
+    const queue = await folding();
+    await refused(queue);
+    const fix = await queue.add('a', { t: 2 });
+
+    await retry(queue, 1);
+
+    const departure = await queue.write((uow) => departureOf(uow, fix));
+    expect(departure).toEqual({ outcome: 'moved', to: 1 });
+  });
+
+  test('lays a patch over it', async () => {
+    const queue = await folding();
+    await refused(queue);
+    await queue.add('a', { t: 2 }, patch);
+
+    await retry(queue, 1);
+
+    expect((await queue.entry(1))?.payload).toBe('{"t":2,"u":1}');
+  });
+
+  test('keeps the base that it was made on', async () => {
+    const queue = await folding();
+    await queue.add('a', { t: 0 });
+    await queue.drain();
+    await queue.add('a', { t: 1 });
+    await buried(queue);
+    await queue.add('a', { t: 2 });
+
+    await retry(queue, 2);
+
+    expect(await queue.row('a')).toMatchObject({ value: '{"t":2}', shadow: '{"t":0}', depth: 1 });
+    expect(await queue.drain()).toEqual([2]);
+  });
+
+  test('of an update that was deleted since sends the delete', async () => {
+    const queue = await folding();
+    await refused(queue, {});
+    await queue.add('a', null);
+
+    expect(await retry(queue, 1)).toBe('queued');
+
+    expect((await queue.entries()).length).toBe(1);
+    expect(await queue.entry(1)).toMatchObject({ operation: 'delete', payload: null });
+  });
+
+  test('of a create that was deleted since leaves nothing to send', async () => {
+    const queue = await folding();
+    await refused(queue);
+    await queue.add('a', null);
+
+    expect(await retry(queue, 1)).toBe('vanished');
+
+    expect(await queue.entries()).toEqual([]);
+    expect(await queue.row('a')).toBeUndefined();
+    expect(queue.events.filter((type) => type === 'entry-vanished').length).toBe(2);
+  });
+
+  test('of a create that was deleted and made again sends the new one', async () => {
+    const queue = await folding();
+    await refused(queue);
+    await queue.add('a', null);
+    await queue.add('a', { t: 3 }, creates);
+
+    expect(await retry(queue, 1)).toBe('vanished');
+
+    expect((await queue.row('a'))?.value).toBe('{"t":3}');
+    expect(await queue.drain()).toEqual([3]);
+  });
+
+  test('of an unknown fate sends it as it was, under its key, and the later write after it', async () => {
+    const queue = await folding();
+    await queue.add('a', { t: 1 }, { key: 'unknown' });
+    await queue.settle(await claimed(queue), { ...bury, ambiguous: 1 } as Settlement);
+    await queue.add('a', { t: 2 });
+
+    await retry(queue, 1);
+
+    expect(await queue.entry(1)).toMatchObject({
+      idempotencyKey: 'unknown',
+      payload: '{"t":1}',
+      ambiguous: 1,
+    });
+    expect(await queue.drain()).toEqual([1, 2]);
+  });
+
+  test('folds nothing in a store that keeps every step', async () => {
+    const queue = await open();
+    await refused(queue);
+    await queue.add('a', { t: 2 });
+
+    await retry(queue, 1);
+
+    expect(await queue.drain()).toEqual([1, 2]);
+  });
+
+  test('folds nothing across the edge of a transaction', async () => {
+    const queue = await folding();
+    await refused(queue);
+    await transaction(queue, ['a', 'b']);
+
+    await retry(queue, 1);
+
+    expect(await queue.drain()).toEqual([1, 2, 3]);
+  });
+
+  test('leaves alone what waits for another entity as well', async () => {
+    const queue = await folding();
+    await queue.add('other', { t: 1 });
+    await refused(queue, { priority: 0 });
+    await queue.add('a', { t: 2 }, { after: [1] });
+
+    await retry(queue, 2);
+
+    expect(await queue.drain()).toEqual([2, 1, 3]);
+  });
+
+  test('keeps apart what would be too large in one entry', async () => {
+    const queue = await folding({ maxEntryBytes: 160 });
+    await queue.add('a', { t: 'x'.repeat(30) }, patch);
+    await buried(queue);
+    await queue.add('a', { u: 'y'.repeat(30) }, patch);
+
+    await retry(queue, 1);
+
+    expect(await queue.drain()).toEqual([1, 2]);
+  });
+
+  test('lets those who came after the later write wait for the entry that has it now', async () => {
+    const queue = await folding();
+    await refused(queue, { ...creates, priority: 3 });
+    await queue.add('a', { t: 2 }, { priority: 3 });
+    const child = await queue.add('child', { t: 1 }, { after: [2], priority: 0 });
+    await queue.add('other', { t: 1 }, { priority: 1 });
+
+    expect(await retry(queue, 1)).toBe('queued');
+
+    expect(await cancel(queue, 1)).toBe('has-dependents');
+    // The child lends its urgency to what it waits for.
+    expect(await queue.drain()).toEqual([1, child, 4]);
   });
 });
 
@@ -500,7 +675,7 @@ describe('the id of an entry', () => {
     await queue.add('p', { t: 1 });
     await queue.add('a', { t: 1 }, { after: [1], expiresAt: 9, priority: 1 });
 
-    const view = entryView((await queue.entry(2)) as EntryRecord, 1, false);
+    const view = entryView((await queue.entry(2)) as EntryRecord, 1, undefined);
 
     expect(view).toMatchObject({
       id: 'e2',
@@ -514,5 +689,17 @@ describe('the id of an entry', () => {
       after: ['e1'],
       expiresAt: 9,
     });
+  });
+});
+
+describe('an entry whose claim is over', () => {
+  test('is not cancelled: nobody knows whether it was applied', async () => {
+    const queue = await open();
+    const seq = await queue.add('a', { a: 1 });
+    await claimed(queue);
+    const during = await cancel(queue, seq);
+    queue.now += 1_000;
+
+    expect([during, await cancel(queue, seq)]).toEqual(['claimed', 'ambiguous']);
   });
 });

@@ -5,7 +5,9 @@ import { rebaseEntry, type ConflictDecision } from './conflict.ts';
 import { noteDeparture } from './departures.ts';
 import { nameOf } from './entry-view.ts';
 import { settleRowOf } from './fold.ts';
+import { foldBehind } from './fold-behind.ts';
 import { regroup } from './groups.ts';
+import { claimStates } from './leases.ts';
 import type { QueueLimits } from './limits.ts';
 import { dependentsOf, findEntry, laneEntries, membersOf, rowOf, unitOf } from './lookup.ts';
 import { placeSeq } from './place.ts';
@@ -18,26 +20,35 @@ import type { UnitOfWork } from './unit-of-work.ts';
 /** What became of a wish to cancel. Only `cancelled` changed something. */
 export type CancelResult = 'cancelled' | 'claimed' | 'ambiguous' | 'has-dependents' | 'not-found';
 
-/** `blocked`: it is in the queue again, but waits for its lane or for what it comes after. */
-export type RetryResult = 'queued' | 'blocked' | 'not-found';
+/**
+ * - `blocked`: it is in the queue again, but waits for its lane or for what it comes after.
+ * - `vanished`: it was a create that never took effect, and the entity was deleted since: nothing is left.
+ */
+export type RetryResult = 'queued' | 'blocked' | 'vanished' | 'not-found';
 
 /**
  * Takes an entry that was certainly not applied out of the queue, and gives the app the value back
  * that it had without it. A transaction is cancelled whole.
+ *
+ * @param now epoch milliseconds; what a runner held that is gone or late by then may have been applied
  */
 export async function cancelEntry(
   uow: UnitOfWork,
   partition: number,
   seq: number,
   rulesOf: RulesOf,
+  now: number,
 ): Promise<CancelResult> {
   const entry = await findEntry(uow, partition, seq);
   if (entry === undefined) return 'not-found';
   const unit = await unitOf(uow, entry);
-  const leased = await uow.leasedPositions();
+  const claims = await claimStates(uow, now);
   // A transaction is claimed by all its positions, an entry by its own.
-  if (unit.some((member) => leased.has(member.position))) return 'claimed';
-  if (unit.some((member) => member.ambiguous === 1)) return 'ambiguous';
+  const isHeld = ({ position }: EntryRecord): boolean => claims.get(position) === 'held';
+  const mayBeApplied = ({ ambiguous, position }: EntryRecord): boolean =>
+    ambiguous === 1 || claims.get(position) === 'over';
+  if (unit.some(isHeld)) return 'claimed';
+  if (unit.some(mayBeApplied)) return 'ambiguous';
   for (const member of unit) {
     if (await isNeeded(uow, member, unit)) return 'has-dependents';
   }
@@ -77,8 +88,31 @@ async function isNeeded(
   return !own.has(row.tail) && row.tail > entry.seq;
 }
 
-/** Sends a dead letter again, or a waiting entry without its delay. Attempts start anew. */
+/**
+ * Sends a dead letter again, or a waiting entry without its delay. Attempts start anew. What was written
+ * behind a dead letter meanwhile is folded into it.
+ */
 export async function retryEntry(
+  uow: UnitOfWork,
+  partition: number,
+  seq: number,
+  newKey: () => string,
+  limits: QueueLimits,
+  rulesOf: RulesOf,
+): Promise<RetryResult> {
+  const entry = await findEntry(uow, partition, seq);
+  const result = await reviveEntry(uow, partition, seq, newKey, limits, rulesOf);
+  if (entry?.state !== 'dead') return result;
+  const { isDetached, group } = detailOf(entry);
+  const again = await findEntry(uow, partition, seq);
+  // What left its lane comes back as a mutation made now; nothing folds across the edge of a transaction.
+  if (isDetached === true || group !== undefined || again === undefined) return result;
+  if (!(await foldBehind(uow, again, rulesOf(again.collection), limits))) return 'vanished';
+  return resultOf(uow, partition, seq);
+}
+
+/** The same, and what was written behind it meanwhile stays as it is. */
+export async function reviveEntry(
   uow: UnitOfWork,
   partition: number,
   seq: number,

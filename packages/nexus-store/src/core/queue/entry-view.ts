@@ -1,6 +1,8 @@
 import type { Entry, EntityId, EntryId, Operation } from '../model/entry.ts';
 import { priorityOfRank, type PriorityRank } from '../model/priority.ts';
+import { isReadable } from '../model/stored-text.ts';
 import { decodeValue } from '../model/value-codec.ts';
+import type { ClaimState } from './leases.ts';
 import { SEQ_LIMIT } from './position.ts';
 import { detailOf, type EntryRecord } from './records.ts';
 
@@ -24,8 +26,17 @@ export function nameOf(entry: EntryRecord): {
   return { entryId: entryIdOf(entry.seq), collection: entry.collection, entityId: entry.entity };
 }
 
-/** An entry as the app sees it. */
-export function entryView(record: EntryRecord, effective: PriorityRank, isClaimed: boolean): Entry {
+/** Of a damaged payload nothing is left to show; lists and exports go on. */
+function valueOf(payload: string): unknown {
+  return isReadable(payload) ? decodeValue(payload) : null;
+}
+
+/** An entry as the app sees it. What nobody sends any more waits again, and may have been applied. */
+export function entryView(
+  record: EntryRecord,
+  effective: PriorityRank,
+  claim: ClaimState | undefined,
+): Entry {
   const detail = detailOf(record);
   const payload = record.payload;
   return {
@@ -38,13 +49,13 @@ export function entryView(record: EntryRecord, effective: PriorityRank, isClaime
     command: detail.command ?? null,
     isPatch: detail.isPatch === true,
     get payload(): unknown {
-      return payload === null ? null : decodeValue(payload);
+      return payload === null ? null : valueOf(payload);
     },
     schemaVersion: detail.schemaVersion ?? 1,
     priority: priorityOfRank(record.priority),
     effectivePriority: priorityOfRank(effective),
-    state: record.state ?? (isClaimed ? 'claimed' : 'pending'),
-    isAmbiguous: record.ambiguous === 1,
+    state: record.state ?? (claim === 'held' ? 'claimed' : 'pending'),
+    isAmbiguous: record.ambiguous === 1 || claim === 'over',
     attempts: record.attempts,
     notBefore: record.notBefore,
     group: detail.group ?? null,

@@ -1,3 +1,4 @@
+import { isNexusError } from '../model/errors.ts';
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
 import type { CollectionRules } from './collection-rules.ts';
 import { laneEntries, rowOf } from './lookup.ts';
@@ -32,7 +33,14 @@ export function applyMutation(
   const detail = entry.detail === null ? undefined : detailOf(entry);
   // The server's row holds its effect already.
   if (detail?.isEchoed === true) return text;
-  return applyChange(text, entry.operation, entry.payload, detail, rules);
+  // What it did is not known any more, or what to: what is known stays.
+  if (detail?.isDamaged === true) return text;
+  try {
+    return applyChange(text, entry.operation, entry.payload, detail, rules);
+  } catch (error) {
+    if (isNexusError(error, 'storage/corrupt')) return text;
+    throw error;
+  }
 }
 
 function applyCommand(
@@ -64,17 +72,17 @@ export async function localValue(
   return text;
 }
 
-/** What the app saw before the last entry of the lane was made. */
+/** What the app saw before this entry of the lane was made. */
 export async function valueBefore(
   uow: UnitOfWork,
   row: RowRecord,
-  tail: EntryRecord,
+  entry: EntryRecord,
   rules: CollectionRules,
 ): Promise<string | null> {
-  if (row.depth === 1) return row.shadow;
+  if (row.depth === 1 || row.head === entry.seq) return row.shadow;
   let text = row.shadow;
-  for (const entry of await laneEntries(uow, row)) {
-    if (entry.seq !== tail.seq) text = applyMutation(text, entry, rules);
+  for (const earlier of await laneEntries(uow, row)) {
+    if (earlier.seq < entry.seq) text = applyMutation(text, earlier, rules);
   }
   return text;
 }

@@ -1,14 +1,15 @@
 import { LOWEST_RANK, type PriorityRank } from '../model/priority.ts';
-import { isLeaseOver, LONGEST_WAIT_MS } from './leases.ts';
+import { claimStates, isLeaseOver, LONGEST_WAIT_MS, positionsOf } from './leases.ts';
 import { unitOf } from './lookup.ts';
 import { effectiveRank } from './place.ts';
-import { parkedPosition, parkedRange, readyRange } from './position.ts';
-import type { EntryRecord } from './records.ts';
+import { parkedRange, readyRange } from './position.ts';
+import type { EntryPlace, EntryRecord } from './records.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /** Questions about the queue that change nothing. */
 
 const PAGE = 256;
+const RANKS = [0, 1, 2, 3] as const;
 
 /** Entries whose time to live is over and that nobody is sending, oldest first; some of them. */
 export async function expiredEntries(
@@ -16,11 +17,13 @@ export async function expiredEntries(
   partition: number,
   now: number,
 ): Promise<readonly EntryRecord[]> {
-  const leased = await uow.leasedPositions();
   const found: EntryRecord[] = [];
   for (let from: readonly number[] = []; ;) {
     const range = { index: 'expiry', prefix: [partition], to: [now], limit: PAGE };
-    const page = await uow.scanEntries({ ...range, from, fromOpen: true });
+    const [leased, page] = await Promise.all([
+      uow.leasedPositions(),
+      uow.scanEntries({ ...range, from, fromOpen: true }),
+    ]);
     for (const entry of page) if (await mayExpire(uow, entry, leased)) found.push(entry);
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE || found.length > 0) return found;
@@ -49,28 +52,137 @@ export function scanDue(
   return uow.scanEntries({ index: 'due', prefix: [partition], from, fromOpen: true, limit });
 }
 
-/** When the next entry becomes due or a lease ends; null if nothing waits for a time. */
-export async function nextDueAt(
+/** Where the entries of a queue stand: what may be sent, what waits for a time, what is under way. */
+export interface Standing {
+  /** The best priority of what may be sent now, as far as the queue goes; null if nothing may. */
+  readonly readyRank: PriorityRank | null;
+  /** Epoch milliseconds when the next delay or lease ends; null if nothing waits for a time. */
+  readonly dueAt: number | null;
+  /** Entries that are being sent: those under a claim that is not over. */
+  readonly claimed: number;
+  /**
+   * Epoch milliseconds when the entry was made that is the oldest of all that are neither dead nor in
+   * conflict; null if there is none.
+   */
+  readonly oldestAt: number | null;
+}
+
+/** A few records, whatever the queue holds, asked for all at once: mostly one journey to the storage. */
+export async function readStanding(
   uow: UnitOfWork,
   partition: number,
   now: number,
-): Promise<number | null> {
-  const [due] = await uow.scanEntries({ index: 'due', prefix: [partition], limit: 1 });
+): Promise<Standing> {
+  const [leases, leased, [due], [parked], heads] = await Promise.all([
+    uow.leases(),
+    uow.leasedPositions(),
+    uow.scanPlaces({ index: 'due', prefix: [partition], limit: 1 }),
+    scanParked(uow, partition, 0, Infinity, 1),
+    Promise.all(RANKS.map(async (rank) => (await scanReady(uow, partition, rank, 1))[0])),
+  ]);
   const times: number[] =
     due === undefined ? [] : [Math.min(due.notBefore ?? now, now + LONGEST_WAIT_MS)];
-  for (const lease of (await uow.leases()).values()) {
-    if (lease.partition === partition) times.push(isLeaseOver(lease, now) ? now : lease.until);
+  let claimed = 0;
+  for (const lease of leases.values()) {
+    if (lease.partition !== partition) continue;
+    const isOver = isLeaseOver(lease, now);
+    times.push(isOver ? now : lease.until);
+    if (!isOver) claimed += positionsOf(lease).length;
   }
-  return times.length === 0 ? null : Math.min(...times);
+  const oldest = await oldestOf(uow, partition, heads, parked);
+  return {
+    readyRank: await bestFree(uow, partition, heads, leased),
+    dueAt: times.length === 0 ? null : Math.min(...times),
+    claimed,
+    oldestAt: oldest?.enqueuedAt ?? null,
+  };
 }
 
-/** True if something may be sent now, apart from what is claimed and what is due. */
-export async function hasReady(
+type Heads = readonly (EntryPlace | undefined)[];
+
+/** @param heads the first entry of each priority, claimed or not */
+async function bestFree(
   uow: UnitOfWork,
   partition: number,
-  worst: PriorityRank,
+  heads: Heads,
+  leased: ReadonlySet<number>,
+): Promise<PriorityRank | null> {
+  for (const rank of RANKS) {
+    const head = heads[rank];
+    if (head === undefined) continue;
+    if (!leased.has(head.position) || (await hasFree(uow, partition, rank, leased))) return rank;
+  }
+  return null;
+}
+
+/** Mostly what is claimed comes first, and something free comes right behind it. */
+async function hasFree(
+  uow: UnitOfWork,
+  partition: number,
+  rank: PriorityRank,
+  leased: ReadonlySet<number>,
 ): Promise<boolean> {
-  return (await firstReady(uow, partition, worst, await uow.leasedPositions())) !== undefined;
+  const { from, to } = readyRange(partition, rank, rank);
+  let count = 0;
+  let last = from;
+  for (const position of leased) {
+    if (position < from || position >= to) continue;
+    count += 1;
+    last = Math.max(last, position);
+  }
+  if ((await scanReady(uow, partition, rank, 1, last)).length > 0) return true;
+  const all = await scanReady(uow, partition, rank, count + 1);
+  return all.some(({ position }) => !leased.has(position));
+}
+
+function scanReady(
+  uow: UnitOfWork,
+  partition: number,
+  rank: PriorityRank,
+  limit: number,
+  after = -1,
+): Promise<readonly EntryPlace[]> {
+  const { from, to } = readyRange(partition, rank, rank);
+  const start = Math.max(from, after);
+  const fromOpen = start === after;
+  return uow.scanPlaces({ from: [start], fromOpen, to: [to], toOpen: true, limit });
+}
+
+/** What waits, after one seq and before another. */
+function scanParked(
+  uow: UnitOfWork,
+  partition: number,
+  after: number,
+  before: number,
+  limit: number,
+): Promise<readonly EntryPlace[]> {
+  const range = parkedRange(partition);
+  const to = Math.min(range.to, range.from + before);
+  return uow.scanPlaces({
+    from: [range.from + after],
+    fromOpen: true,
+    to: [to],
+    toOpen: true,
+    limit,
+  });
+}
+
+/** @param parked the first that is parked, for whatever reason */
+async function oldestOf(
+  uow: UnitOfWork,
+  partition: number,
+  heads: Heads,
+  parked: EntryPlace | undefined,
+): Promise<EntryPlace | undefined> {
+  const [oldest] = heads.filter((head) => head !== undefined).sort((a, b) => a.seq - b.seq);
+  const before = oldest?.seq ?? Infinity;
+  for (let place = parked; place !== undefined && place.seq < before;) {
+    if (place.state === null) return place;
+    const page = await scanParked(uow, partition, place.seq, before, PAGE);
+    place =
+      page.find(({ state }) => state === null) ?? (page.length < PAGE ? undefined : page.at(-1));
+  }
+  return oldest;
 }
 
 async function firstReady(
@@ -91,11 +203,8 @@ export async function peekEntry(
   partition: number,
   now: number,
 ): Promise<EntryRecord | undefined> {
-  const leased = new Set<number>();
-  for (const lease of (await uow.leases()).values()) {
-    if (isLeaseOver(lease, now)) continue;
-    for (const position of JSON.parse(lease.positions) as number[]) leased.add(position);
-  }
+  const states = await claimStates(uow, now);
+  const leased = new Set([...states.keys()].filter((position) => states.get(position) === 'held'));
   const ready = await firstReady(uow, partition, LOWEST_RANK, leased);
   const range = { index: 'due', prefix: [partition], to: [now], limit: PAGE };
   const due = (await uow.scanEntries(range)).filter(
@@ -106,42 +215,6 @@ export async function peekEntry(
     candidates.map(async (entry) => ({ entry, rank: await effectiveRank(uow, entry) })),
   );
   return ranked.sort((a, b) => a.rank - b.rank || a.entry.seq - b.entry.seq)[0]?.entry;
-}
-
-/** The entry made first of all that are neither dead nor in conflict; null if there is none. */
-export async function oldestPending(
-  uow: UnitOfWork,
-  partition: number,
-): Promise<EntryRecord | null> {
-  const candidates: EntryRecord[] = [];
-  for (const rank of [0, 1, 2, 3] as const) {
-    const { from, to } = readyRange(partition, rank, rank);
-    candidates.push(...(await uow.scanEntries({ from: [from], to: [to], toOpen: true, limit: 1 })));
-  }
-  const [oldest] = candidates.sort((a, b) => a.seq - b.seq);
-  return (await oldestWaiting(uow, partition, oldest?.seq)) ?? oldest ?? null;
-}
-
-/** @param before only what was made before this seq is of interest */
-async function oldestWaiting(
-  uow: UnitOfWork,
-  partition: number,
-  before: number | undefined,
-): Promise<EntryRecord | undefined> {
-  const range = parkedRange(partition);
-  const to = before === undefined ? range.to : parkedPosition(partition, before);
-  for (let from = range.from; ;) {
-    const page = await uow.scanEntries({
-      from: [from],
-      fromOpen: true,
-      to: [to],
-      toOpen: true,
-      limit: PAGE,
-    });
-    const found = page.find((entry) => entry.state === null);
-    if (found !== undefined || page.length < PAGE) return found;
-    from = page.at(-1)?.position as number;
-  }
 }
 
 /** The dead letters, oldest first. Reads no more of the queue than these. */

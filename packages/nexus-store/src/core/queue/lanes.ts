@@ -1,5 +1,5 @@
 import { assert } from '../model/errors.ts';
-import { findEntry, laneEntries, rowOf } from './lookup.ts';
+import { findEntry, laneEntries, MAX_LANE, rowOf, tailOf } from './lookup.ts';
 import { place, placeHeads } from './place.ts';
 import { parkedPosition, readyPosition } from './position.ts';
 import {
@@ -96,11 +96,59 @@ function putExtended(
 async function laneOf(uow: UnitOfWork, row: RowRecord): Promise<LaneDetail> {
   const lane = laneDetailOf(row);
   if (lane !== null) return lane;
+  if (row.depth > 1) return laneDetailFor(await laneEntries(uow, row));
   const none: Wants = [0, 0, 0, 0];
   if (row.head === null) return { wants: none };
   const head = await findEntry(uow, row.partition, row.head);
   assert(head !== undefined, 'the head of a lane exists');
   return { wants: counted(none, wantOf(head), 1) };
+}
+
+function laneDetailFor(entries: readonly EntryRecord[]): LaneDetail {
+  let wants: Wants = [0, 0, 0, 0];
+  for (const entry of entries) wants = counted(wants, wantOf(entry), 1);
+  const lastLinked = entries.findLast((entry) => isLinked(detailOf(entry)))?.seq;
+  return { wants, ...(lastLinked === undefined ? {} : { lastLinked }) };
+}
+
+/**
+ * The row of an entity whose lane holds what the row says it does: an entry that is gone, which only
+ * damage brings about, is not waited for.
+ *
+ * @returns the row as it is now; its depth is 0 if nothing of the lane is left
+ */
+export async function soundLane(uow: UnitOfWork, row: RowRecord): Promise<RowRecord> {
+  const tail = await tailOf(uow, row);
+  const head = row.head === row.tail ? tail : await findEntry(uow, row.partition, row.head ?? 0);
+  if (head !== undefined && tail !== undefined) return row;
+  uow.noteDamage('rows', [row.partition, row.collection, row.id]);
+  return mendLane(uow, row);
+}
+
+/** Makes the row say what its lane holds. The value that the app sees stays, and what the server has. */
+export async function mendLane(uow: UnitOfWork, row: RowRecord): Promise<RowRecord> {
+  const { partition, collection, id } = row;
+  const prefix = [laneKey(partition, collection, id)];
+  const first = row.head === null ? undefined : await findEntry(uow, partition, row.head);
+  const behind = await uow.scanEntries({ index: 'lane', prefix, limit: MAX_LANE });
+  const left = [...(first === undefined ? [] : [first]), ...behind].filter(
+    ({ seq }, index, all) => all.findIndex((other) => other.seq === seq) === index,
+  );
+  const head = left[0];
+  const mended = {
+    ...row,
+    head: head?.seq ?? null,
+    tail: left.at(-1)?.seq ?? null,
+    depth: left.length,
+    lane: left.length === 0 ? null : JSON.stringify(laneDetailFor(left)),
+  };
+  uow.putRow(mended);
+  if (head !== undefined) {
+    const freed = { ...head, behind: null };
+    uow.putEntry(freed);
+    await place(uow, freed);
+  }
+  return mended;
 }
 
 /**
@@ -110,6 +158,8 @@ async function laneOf(uow: UnitOfWork, row: RowRecord): Promise<LaneDetail> {
 export async function leaveLane(uow: UnitOfWork, entry: EntryRecord): Promise<void> {
   const row = await rowOf(uow, entry);
   if (row === undefined || detailOf(entry).isDetached === true) return;
+  // Its row was lost, and this is a later one: it has never stood in this lane.
+  if (entry.behind === null && row.head !== entry.seq) return;
   assert(row.depth > 0, 'an entry in a lane is counted in it');
   if (row.depth === 1) {
     emptyLane(uow, row);
@@ -133,7 +183,12 @@ function emptyLane(uow: UnitOfWork, row: RowRecord): void {
 
 async function promoteNext(uow: UnitOfWork, row: RowRecord): Promise<void> {
   const next = await secondOf(uow, row);
-  assert(next !== undefined, 'a lane has as many entries as it counts');
+  if (next === undefined) {
+    uow.noteDamage('rows', [row.partition, row.collection, row.id]);
+    const mended = await mendLane(uow, { ...row, head: null });
+    if (mended.depth === 0) emptyLane(uow, mended);
+    return;
+  }
   const lane = laneDetailOf(row);
   const needsDetail = row.depth > 1 || (lane?.lastLinked ?? 0) >= next.seq;
   uow.putRow({ ...row, head: next.seq, lane: needsDetail ? row.lane : null });

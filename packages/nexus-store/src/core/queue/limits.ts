@@ -54,18 +54,30 @@ export function checkRoom(
   );
 }
 
+/** True if one entry may carry this payload. */
+export function isEntrySize(payload: string | null, limits: QueueLimits): boolean {
+  return payload === null || bytesBeyond(payload, limits) === undefined;
+}
+
 /** @throws QueueError `queue/entry-too-large` */
 export function checkEntrySize(payload: string | null, limits: QueueLimits): void {
   if (payload === null) return;
+  const bytes = bytesBeyond(payload, limits);
+  if (bytes === undefined) return;
+  throw new QueueError(
+    'queue/entry-too-large',
+    `the value takes ${bytes} bytes as text, more than maxEntryBytes (${limits.maxEntryBytes}): store large data beside the queue and save a reference`,
+  );
+}
+
+/** How much an entry would take that is too large, in words; undefined if it fits. */
+function bytesBeyond(payload: string, limits: QueueLimits): string | undefined {
   // A unit of UTF-16 is three bytes at most: few texts have to be counted.
   const overhead = entryBytes('');
-  if (payload.length * 3 + overhead <= limits.maxEntryBytes) return;
+  if (payload.length * 3 + overhead <= limits.maxEntryBytes) return undefined;
   // In bytes, since that is what servers take: a text of theirs may be three times as long as it looks.
   const isFar = payload.length + overhead > 2 * limits.maxEntryBytes;
   const bytes = (isFar ? payload.length : utf8Length(payload)) + overhead;
-  if (bytes <= limits.maxEntryBytes) return;
-  throw new QueueError(
-    'queue/entry-too-large',
-    `the value takes ${isFar ? 'more than ' : ''}${bytes} bytes as text, more than maxEntryBytes (${limits.maxEntryBytes}): store large data beside the queue and save a reference`,
-  );
+  if (bytes <= limits.maxEntryBytes) return undefined;
+  return `${isFar ? 'more than ' : ''}${bytes}`;
 }

@@ -8,7 +8,7 @@ import {
 } from './records.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
-const MAX_LANE = 1_000_000;
+export const MAX_LANE = 1_000_000;
 const MAX_DEPENDENTS = 1_000_000;
 
 export function findEntry(

@@ -5,7 +5,8 @@ import type { PriorityRank } from '../model/priority.ts';
 import { cancelEntry, changeEntryPriority } from './control.ts';
 import { closeGroup, enqueueMutation } from './enqueue.ts';
 import { effectiveRank } from './lanes.ts';
-import { expiredEntries, hasReady, listEntries, nextDueAt, oldestPending } from './claim.ts';
+import { expiredEntries, listEntries } from './claim.ts';
+import { readStanding } from './inspect.ts';
 import type { EntryRecord } from './records.ts';
 
 const failure = { code: 'remote/server', at: 0 };
@@ -115,7 +116,7 @@ describe('a lane', () => {
     const queue = await open();
     for (const priority of [3, 1, 0] as const) await queue.add('a', { t: 1 }, { priority });
 
-    await queue.write((uow) => cancelEntry(uow, 0, 3, queue.rulesOf));
+    await queue.write((uow) => cancelEntry(uow, 0, 3, queue.rulesOf, queue.now));
     expect(await effective(queue, 1)).toBe(1);
 
     await queue.write((uow) => changeEntryPriority(uow, 0, 2, 3));
@@ -128,7 +129,8 @@ describe('a lane', () => {
   test('that lost an entry from its middle and its end goes on in order', async () => {
     const queue = await open();
     for (let i = 0; i < 5; i += 1) await queue.add('a', { t: i });
-    for (const seq of [3, 5]) await queue.write((uow) => cancelEntry(uow, 0, seq, queue.rulesOf));
+    for (const seq of [3, 5])
+      await queue.write((uow) => cancelEntry(uow, 0, seq, queue.rulesOf, queue.now));
     await queue.add('a', { t: 9 });
 
     expect(await queue.row('a')).toMatchObject({ head: 1, tail: 6, depth: 4, value: '{"t":9}' });
@@ -167,7 +169,7 @@ describe('an entry that comes after others', () => {
     const urgent = await queue.add('c', { t: 1 }, { priority: 0, after: [3] });
 
     expect(await effective(queue, 1)).toBe(0);
-    await queue.write((uow) => cancelEntry(uow, 0, urgent, queue.rulesOf));
+    await queue.write((uow) => cancelEntry(uow, 0, urgent, queue.rulesOf, queue.now));
 
     expect(await effective(queue, 1)).toBe(2);
   });
@@ -178,7 +180,7 @@ describe('an entry that comes after others', () => {
     for (const before of [1, 2, 3])
       await queue.add('a', { t: before }, { after: [before], priority: 3 });
 
-    await queue.write((uow) => cancelEntry(uow, 0, 5, queue.rulesOf));
+    await queue.write((uow) => cancelEntry(uow, 0, 5, queue.rulesOf, queue.now));
     await queue.write((uow) => changeEntryPriority(uow, 0, 6, 0));
 
     expect(await Promise.all([1, 2, 3].map((seq) => effective(queue, seq)))).toEqual([0, 3, 0]);
@@ -341,19 +343,20 @@ describe('aging', () => {
 describe('questions about the queue', () => {
   test('tell whether something may be sent, and when something will', async () => {
     const queue = await open();
-    const ask = () =>
-      queue.writer.read(async (uow) => [
-        await hasReady(uow, 0, 3),
-        await hasReady(uow, 0, 1),
-        await nextDueAt(uow, 0, queue.now),
-      ]);
-    expect(await ask()).toEqual([false, false, null]);
+    const ask = () => queue.writer.read((uow) => readStanding(uow, 0, queue.now));
+    const nothing = { readyRank: null, dueAt: null, claimed: 0, oldestAt: null };
+    expect(await ask()).toEqual(nothing);
 
-    await queue.add('a', { t: 1 });
-    expect(await ask()).toEqual([true, false, null]);
+    const madeAt = queue.now;
+    await queue.add('a', { t: 1 }, { priority: 2 });
+    queue.now += 5;
+    await queue.add('b', { t: 1 }, { priority: 1 });
+    expect(await ask()).toEqual({ ...nothing, readyRank: 1, oldestAt: madeAt });
 
     const claim = await queue.claim();
-    expect(await ask()).toEqual([false, false, queue.now + 1_000]);
+    const until = queue.now + 1_000;
+    const underWay = { dueAt: until, claimed: 1, oldestAt: madeAt };
+    expect(await ask()).toEqual({ ...underWay, readyRank: 2 });
 
     if (claim !== undefined)
       await queue.settle(claim, {
@@ -362,7 +365,38 @@ describe('questions about the queue', () => {
         notBefore: queue.now + 77,
         consumesAttempt: true,
       });
-    expect(await ask()).toEqual([false, false, queue.now + 77]);
+    expect(await ask()).toEqual({
+      ...nothing,
+      readyRank: 2,
+      dueAt: queue.now + 77,
+      oldestAt: madeAt,
+    });
+  });
+
+  test('see what is free before, between and behind what is claimed', async () => {
+    const queue = await open();
+    for (const id of ['a', 'b', 'c']) await queue.add(id, { t: 1 }, { priority: 2 });
+    const readyRank = async () =>
+      (await queue.writer.read((uow) => readStanding(uow, 0, queue.now))).readyRank;
+    const first = await queue.claim();
+    const second = await queue.claim();
+    expect(await readyRank()).toBe(2);
+
+    await queue.claim();
+    expect(await readyRank()).toBe(null);
+
+    for (const claim of [second, first]) {
+      if (claim === undefined) throw new Error('nothing was claimed');
+      await queue.settle(claim, {
+        kind: 'release',
+        ambiguous: 0,
+        notBefore: null,
+        consumesAttempt: true,
+      });
+      expect(await readyRank()).toBe(2);
+      await queue.claim();
+      expect(await readyRank()).toBe(null);
+    }
   });
 
   test('name the entry made first of those that are not dead, however many are', async () => {
@@ -371,11 +405,14 @@ describe('questions about the queue', () => {
     const claim = await queue.claim(300);
     if (claim !== undefined)
       await queue.settle(claim, { kind: 'bury', failure, consumesAttempt: true });
+    queue.now += 5;
+    const madeAt = queue.now;
     await queue.add('dead-7', { t: 2 });
+    queue.now += 5;
     await queue.add('x', { t: 1 }, { priority: 0 });
 
-    const oldest = await queue.writer.read((uow) => oldestPending(uow, 0));
-    expect(oldest?.seq).toBe(301);
+    const { oldestAt } = await queue.writer.read((uow) => readStanding(uow, 0, queue.now));
+    expect(oldestAt).toBe(madeAt);
   });
 
   test('list what may be sent in order, then what waits by age', async () => {

@@ -36,7 +36,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 function factsOf(state: QueueState): unknown {
   const partitions = [0, 1, 2, 3].map((where) => ({
     counters: state.counters(where),
-    collections: Object.entries(state.collections(where)).toSorted(),
+    collections: new Map(Object.entries(state.collections(where))),
   }));
   return { partitions, nextSeq: state.nextSeq, nextFence: state.mark().nextFence };
 }

@@ -11,11 +11,18 @@ export interface Counters {
 }
 
 export const NO_COUNTERS: Counters = { pending: [0, 0, 0, 0], dead: 0, conflicts: 0, bytes: 0 };
+const NONE: readonly number[] = [];
 
 /** What stands in the record `queue` of the table `meta`, as JSON. */
-interface StoredState {
+export interface StoredState {
   readonly nextSeq: number;
   readonly nextFence: number;
+  /** How many transactions have stored what the server said of rows; see `acknowledgements.ts`. */
+  readonly acknowledgements?: number;
+  /** No row is noted as fetched before this. Epoch milliseconds. */
+  readonly fetchFloor?: number;
+  /** Partitions that are nobody's: what stands in them is erased, and nothing may be put there. */
+  readonly closed?: readonly number[];
   readonly counters: { readonly [partition: string]: Counters };
   readonly collections?: { readonly [partition: string]: CollectionCounts };
 }
@@ -27,6 +34,9 @@ export type CollectionCounts = { readonly [collection: string]: number };
 export interface StateMark {
   readonly nextSeq: number;
   readonly nextFence: number;
+  readonly acknowledgements: number;
+  readonly fetchFloor: number;
+  readonly closed: readonly number[];
   readonly undoLength: number;
   readonly undoCountsLength: number;
 }
@@ -54,22 +64,39 @@ export class QueueState {
   #undoCounts: UndoCount[] = [];
   #nextSeq = 1;
   #nextFence = 1;
+  #acknowledgements = 0;
+  #fetchFloor = 0;
+  #closed: readonly number[] = NONE;
   #isChanged = false;
   /** What stands in storage if this does; undefined: no text says what this is. */
   #text: string | undefined;
 
+  /** @throws SyntaxError, TypeError for a text that is damaged: see `recounted` */
   constructor(text: string | undefined) {
     this.#text = text;
     if (text === undefined) return;
-    const { nextSeq, nextFence, counters, collections = {} } = JSON.parse(text) as StoredState;
+    const stored = JSON.parse(text) as StoredState;
+    const { nextSeq, nextFence, acknowledgements = 0, fetchFloor = 0 } = stored;
+    const { counters, collections = {}, closed = NONE } = stored;
+    if (!(nextSeq > 0) || !(nextFence > 0)) throw new TypeError('the next numbers are missing');
+    this.#closed = closed;
     this.#nextSeq = nextSeq;
     this.#nextFence = nextFence;
+    this.#acknowledgements = acknowledgements;
+    this.#fetchFloor = fetchFloor;
     for (const [partition, value] of Object.entries(counters)) {
       this.#counters.set(Number(partition), value);
     }
     for (const [partition, value] of Object.entries(collections)) {
       this.#collections.set(Number(partition), new Map(Object.entries(value)));
     }
+  }
+
+  /** What stands in place of a damaged text, by what else is stored. It is stored with the next commit. */
+  static recounted(stored: StoredState): QueueState {
+    const state = new QueueState(JSON.stringify(stored));
+    state.#change();
+    return state;
   }
 
   /** The seq that the next entry gets. */
@@ -98,6 +125,42 @@ export class QueueState {
   takeFence(): number {
     this.#change();
     return this.#nextFence++;
+  }
+
+  /** How many transactions have stored what the server said of rows. */
+  get acknowledgements(): number {
+    return this.#acknowledgements;
+  }
+
+  takeAcknowledgement(): number {
+    this.#change();
+    this.#acknowledgements += 1;
+    return this.#acknowledgements;
+  }
+
+  /**
+   * When a row was fetched, for its record: never before a full fetch that is under way, also where the clock
+   * was set back, so that the sweep at its end does not take the row for one that the server no longer has.
+   */
+  fetchedAt(at: number): number {
+    return Math.max(at, this.#fetchFloor);
+  }
+
+  raiseFetchFloor(at: number): void {
+    this.#change();
+    this.#fetchFloor = Math.max(at, this.#fetchFloor);
+  }
+
+  /** True of a partition that is nobody's any more; see `partitions.ts`. */
+  isClosed(partition: number): boolean {
+    return this.#closed.length > 0 && this.#closed.includes(partition);
+  }
+
+  setClosed(partition: number, isClosed: boolean): void {
+    if (this.isClosed(partition) === isClosed) return;
+    this.#change();
+    const others = this.#closed.filter((other) => other !== partition);
+    this.#closed = isClosed ? [...others, partition] : others;
   }
 
   #change(): void {
@@ -165,6 +228,9 @@ export class QueueState {
     return {
       nextSeq: this.#nextSeq,
       nextFence: this.#nextFence,
+      acknowledgements: this.#acknowledgements,
+      fetchFloor: this.#fetchFloor,
+      closed: this.#closed,
       undoLength: this.#undo.length,
       undoCountsLength: this.#undoCounts.length,
     };
@@ -181,12 +247,17 @@ export class QueueState {
     }
     this.#nextSeq = mark.nextSeq;
     this.#nextFence = mark.nextFence;
+    this.#acknowledgements = mark.acknowledgements;
+    this.#fetchFloor = mark.fetchFloor;
+    this.#closed = mark.closed;
   }
 
   /** The text to store. Put together by hand, at a third of the price: every commit stores one. */
   toText(): string {
     let counters = '';
-    for (const [partition, { pending, dead, conflicts, bytes }] of this.#counters) {
+    for (const [partition, known] of this.#counters) {
+      if (known === NO_COUNTERS) continue;
+      const { pending, dead, conflicts, bytes } = known;
       counters += `${counters === '' ? '' : ','}"${partition}":{"pending":[${pending.join()}],"dead":${dead},"conflicts":${conflicts},"bytes":${bytes}}`;
     }
     let collections = '';
@@ -198,7 +269,11 @@ export class QueueState {
       }
       collections += `${collections === '' ? '' : ','}"${partition}":{${of}}`;
     }
-    this.#text = `{"nextSeq":${this.#nextSeq},"nextFence":${this.#nextFence},"counters":{${counters}},"collections":{${collections}}}`;
+    let rest = '';
+    if (this.#acknowledgements > 0) rest += `,"acknowledgements":${this.#acknowledgements}`;
+    if (this.#fetchFloor > 0) rest += `,"fetchFloor":${this.#fetchFloor}`;
+    if (this.#closed.length > 0) rest += `,"closed":[${this.#closed.join()}]`;
+    this.#text = `{"nextSeq":${this.#nextSeq},"nextFence":${this.#nextFence}${rest},"counters":{${counters}},"collections":{${collections}}}`;
     return this.#text;
   }
 }

@@ -45,11 +45,12 @@ export async function reattach(
 
 function mutationOf(entry: EntryRecord, newKey: () => string): NewMutation {
   const { partition, collection, entity, operation, payload, priority, enqueuedAt } = entry;
-  const { isPatch, command, schemaVersion, followed } = detailOf(entry);
+  const { isPatch, command, schemaVersion, followed, isDamaged } = detailOf(entry);
   const detail: EntryDetail = {
     ...(isPatch === undefined ? {} : { isPatch }),
     ...(command === undefined ? {} : { command }),
     ...(schemaVersion === undefined ? {} : { schemaVersion }),
+    ...(isDamaged === undefined ? {} : { isDamaged }),
   };
   return {
     partition,

@@ -1,6 +1,7 @@
 import type { EntityId } from '../model/entry.ts';
 import type { SyncFailure } from '../model/outcome.ts';
 import type { PriorityRank } from '../model/priority.ts';
+import { isReadable, parsedObject } from '../model/stored-text.ts';
 
 /** A record of the table `rows`. */
 export interface RowRecord {
@@ -41,6 +42,9 @@ export interface EntryRecord {
   readonly state: 'dead' | 'conflict' | null;
   readonly detail: string | null;
 }
+
+/** The same without what it carries. */
+export type EntryPlace = Omit<EntryRecord, 'payload'>;
 
 /** A record of the table `leases`. */
 export interface LeaseRecord {
@@ -93,6 +97,8 @@ export interface EntryDetail {
    * writes, only a pull can tell.
    */
   readonly isRevived?: boolean;
+  /** Its details or its payload could not be read: it is never sent. */
+  readonly isDamaged?: boolean;
 }
 
 /** How an entry left its lane. Absent for those that had ties or a base of their own. */
@@ -113,9 +119,23 @@ export interface LaneDetail {
 }
 
 const NO_DETAIL: EntryDetail = Object.freeze({});
+/** Who waits for it is not known any more, so it is looked up. */
+const DAMAGED_DETAIL: EntryDetail = Object.freeze({ isDamaged: true, hasDependents: true });
 
+/** Never throws: an entry whose details are damaged says so in them. */
 export function detailOf(entry: Pick<EntryRecord, 'detail'>): EntryDetail {
-  return entry.detail === null ? NO_DETAIL : (JSON.parse(entry.detail) as EntryDetail);
+  return entry.detail === null ? NO_DETAIL : (parsedObject(entry.detail) ?? DAMAGED_DETAIL);
+}
+
+/** True if the entry cannot be sent as it was made. */
+export function isDamaged(entry: EntryRecord): boolean {
+  if (entry.detail !== null && detailOf(entry).isDamaged === true) return true;
+  return entry.payload !== null && !isReadable(entry.payload);
+}
+
+/** The entry without the payload that it cannot have back. */
+export function withoutPayload(entry: EntryRecord): EntryRecord {
+  return withDetail({ ...entry, payload: null }, { isDamaged: true });
 }
 
 /** The entry with some details changed; a field set to undefined is taken away. */
@@ -128,8 +148,11 @@ export function withDetail(
   return detail === entry.detail ? entry : { ...entry, detail };
 }
 
+/** Null where the lane needs none, and where it is damaged: see `laneOf`. */
 export function laneDetailOf(row: RowRecord): LaneDetail | null {
-  return row.lane === null ? null : (JSON.parse(row.lane) as LaneDetail);
+  if (row.lane === null) return null;
+  const lane = parsedObject(row.lane) as Partial<LaneDetail> | undefined;
+  return Array.isArray(lane?.wants) ? (lane as LaneDetail) : null;
 }
 
 /** Names the row of an entry. */

@@ -1,4 +1,5 @@
 import { assert, QueueError } from '../model/errors.ts';
+import { noteAcknowledgements, type Acknowledgement } from './acknowledgements.ts';
 import { buryEntry } from './bury.ts';
 import type { Claim } from './claim.ts';
 import type { RulesOf } from './collection-rules.ts';
@@ -6,6 +7,7 @@ import { completeAlone, completeEntry } from './complete.ts';
 import { rebaseEntry, type ConflictDecision } from './conflict.ts';
 import { nameOf } from './entry-view.ts';
 import { regroup } from './groups.ts';
+import { positionsOf } from './leases.ts';
 import { findEntry, membersOf } from './lookup.ts';
 import { place } from './place.ts';
 import { parkedPosition } from './position.ts';
@@ -33,13 +35,18 @@ export async function settleClaim(
   const groups = await groupsOf(uow, settled);
   // What leaves the queue goes first: the rest of a transaction stands without it.
   const later: EntryRecord[] = [];
+  const acknowledged: Acknowledgement[] = [];
   for (const entry of settled) {
     const settlement = settlements.get(entry.seq) as Settlement;
     const answer = applied(entry, settlement);
+    const isNews = answer !== undefined || settlement.kind === 'resolve';
+    if (isNews && rulesOf(entry.collection).isPulled === true)
+      acknowledged.push(acknowledgement(entry, answer));
     if (answer !== undefined) await completeNow(uow, entry, answer, rulesOf);
     else if (settlement.kind === 'resolve') await resolveNow(uow, entry, settlement, rulesOf);
     else later.push(entry);
   }
+  noteAcknowledgements(uow, acknowledged);
   await regroupAll(uow, groups);
   for (const entry of later) {
     const current = await stored(uow, entry);
@@ -56,6 +63,11 @@ async function stored(uow: UnitOfWork, entry: EntryRecord): Promise<EntryRecord>
   const current = await findEntry(uow, entry.partition, entry.seq);
   assert(current !== undefined, 'a claimed entry stays until it is settled');
   return current;
+}
+
+function acknowledgement(entry: EntryRecord, answer: Complete | undefined): Acknowledgement {
+  const { partition, collection, entity, idempotencyKey } = entry;
+  return { partition, collection, entity, key: answer === undefined ? '' : idempotencyKey };
 }
 
 type OtherSettlement = Exclude<Settlement, { kind: 'complete' | 'resolve' }>;
@@ -103,7 +115,7 @@ async function unlease(
 ): Promise<EntryRecord[]> {
   const lease = (await uow.leases()).get(claim.fence);
   if (lease === undefined || lease.owner !== claim.owner) throw claimLost();
-  const claimed = JSON.parse(lease.positions) as number[];
+  const claimed = positionsOf(lease);
   const records = await uow.entriesAt(claimed);
   const settled: EntryRecord[] = [];
   const kept: number[] = [];

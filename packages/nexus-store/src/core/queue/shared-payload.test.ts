@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { memoryStorage } from '../../storage/memory/index.ts';
 import { QueueFixture } from '../../testing/queue-fixture.ts';
+import type { StoredRecord } from '../ports/storage.ts';
+import { emptyRow } from './records.ts';
 import { IN_ROW } from './shared-payload.ts';
 
 /** Payloads as storage has them, by seq. */
@@ -98,15 +100,28 @@ describe('the text of a write', () => {
     expect(await payloads(queue)).toEqual(['{"t":1}']);
   });
 
-  test('that is missing with its row is a damage, told by code', async () => {
-    const queue = await QueueFixture.open(memoryStorage());
-    await queue.add('a', { t: 1 });
-    await queue.storage.transact('write', (tx) =>
-      tx.write([{ table: 'rows', delete: [0, 'notes', 'a'] }]),
-    );
+  test.each(['is gone', 'is that of a later pull'])(
+    'is lost where its row %s: the entry says so, and is never sent',
+    async (what) => {
+      const queue = await QueueFixture.open(memoryStorage());
+      await queue.add('a', { t: 1 });
+      await queue.add('b', { t: 2 });
+      const row = { ...emptyRow(0, 'notes', 'a'), value: '{"t":9}', version: '9' };
+      await queue.storage.transact('write', (tx) =>
+        tx.write([
+          what === 'is gone'
+            ? { table: 'rows', delete: [0, 'notes', 'a'] }
+            : { table: 'rows', put: row as unknown as StoredRecord },
+        ]),
+      );
 
-    await expect(queue.entries()).rejects.toMatchObject({ code: 'storage/corrupt' });
-  });
+      const lost = (await queue.entries()).find(({ entity }) => entity === 'a');
+      const claim = await queue.claim();
+
+      expect(lost).toMatchObject({ payload: null, detail: '{"isDamaged":true}' });
+      expect(claim?.entries.map(({ entity }) => entity)).toEqual(['b']);
+    },
+  );
 });
 
 async function positionOfFirst(queue: QueueFixture): Promise<number> {

@@ -41,7 +41,7 @@ describe('a body that fails', () => {
         queue.rulesOf,
       );
       await claimEntries(uow, { partition: 0, owner: 'x', leaseMs: 9, limit: 9, now: queue.now });
-      await cancelEntry(uow, 0, 4, queue.rulesOf);
+      await cancelEntry(uow, 0, 4, queue.rulesOf, queue.now);
     });
 
     expect(await everything(queue)).toEqual(before);
@@ -86,7 +86,7 @@ describe('a body that fails', () => {
   test('tells nobody what it would have told', async () => {
     const queue = await busy();
 
-    await failing(queue.writer, (uow) => cancelEntry(uow, 0, 4, queue.rulesOf));
+    await failing(queue.writer, (uow) => cancelEntry(uow, 0, 4, queue.rulesOf, queue.now));
 
     expect(queue.events).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import type { EntityId } from '../model/entry.ts';
-import { assert, StorageError } from '../model/errors.ts';
+import { assert, StoreError } from '../model/errors.ts';
 import type { SyncEvent } from '../model/events.ts';
 import type { PriorityRank } from '../model/priority.ts';
 import { STORAGE_SCHEMA } from '../model/storage-schema.ts';
@@ -13,8 +13,16 @@ import type {
   StoredRecord,
 } from '../ports/storage.ts';
 import { positionsOfSeq } from './position.ts';
+import { recountQueue } from './recount-queue.ts';
 import { QueueState, type Counters, type StateMark } from './queue-state.ts';
-import type { EntryRecord, LeaseRecord, RowRecord } from './records.ts';
+import { positionsOf } from './leases.ts';
+import {
+  withoutPayload,
+  type EntryPlace,
+  type EntryRecord,
+  type LeaseRecord,
+  type RowRecord,
+} from './records.ts';
 import { IN_ROW, isInRow, isLetDown } from './shared-payload.ts';
 import { Slot, SlotTable, UNREAD } from './slots.ts';
 
@@ -40,6 +48,9 @@ export interface RowChange {
   readonly after: RowRecord | undefined;
 }
 
+/** Names a record that cannot be read. */
+export type OnDamage = (table: string, key: Key) => void;
+
 /** Leases are read all at once: leaving one out would let two runners send its entries. */
 const ALL_LEASES = 1_000_000;
 
@@ -57,20 +68,33 @@ export class UnitOfWork {
   #dirty: Slot[] = [];
   #state: QueueState | undefined;
   readonly #lastState: QueueState | undefined;
-  #leases: Map<number, LeaseRecord> | undefined;
+  readonly #onDamage: OnDamage | undefined;
+  #leases: Promise<Map<number, LeaseRecord>> | undefined;
   #leased: Set<number> | undefined;
   /** Told to listeners once the transaction is committed. */
   readonly notices: SyncEvent[] = [];
+  /** Somebody worked for a user who is not signed in any more, and was refused. */
+  metClosed = false;
 
-  /** @param lastState of the last transaction, to go on with if it still holds */
+  /**
+   * @param lastState of the last transaction, to go on with if it still holds
+   * @param onDamage told of records that cannot be read, whatever becomes of the transaction
+   */
   constructor(
     tx: StorageTransaction,
     mode: 'read' | 'write' = 'write',
-    lastState: QueueState | undefined = undefined,
+    lastState?: QueueState,
+    onDamage?: OnDamage,
   ) {
     this.#tx = tx;
     this.#isReadOnly = mode === 'read';
     this.#lastState = lastState;
+    this.#onDamage = onDamage;
+  }
+
+  /** A record cannot be read: it is set aside, and the rest goes on. */
+  noteDamage(table: string, key: Key): void {
+    this.#onDamage?.(table, key);
   }
 
   // ---- state -------------------------------------------------------------------------------------
@@ -80,7 +104,12 @@ export class UnitOfWork {
     if (this.#state !== undefined) return;
     const [record] = await this.#tx.get('meta', [['queue']]);
     const text = record?.['value'] as string | undefined;
-    this.#state = this.#lastState?.continuedFrom(text) ?? new QueueState(text);
+    try {
+      this.#state = this.#lastState?.continuedFrom(text) ?? new QueueState(text);
+    } catch {
+      this.noteDamage('meta', ['queue']);
+      this.#state = await recountQueue(this);
+    }
   }
 
   get state(): QueueState {
@@ -116,6 +145,27 @@ export class UnitOfWork {
     if (collection !== undefined) this.state.countCollection(partition, collection, sign);
   }
 
+  /** False for a partition that is being erased. */
+  isOpen(partition: number): boolean {
+    if (this.#state?.isClosed(partition) !== true) return true;
+    this.metClosed = true;
+    return false;
+  }
+
+  /**
+   * For those who send or store something of a user: nothing may come to a partition that is being erased.
+   * Another context may not have heard yet that its user signed out.
+   *
+   * @throws StoreError `store/signed-out`
+   */
+  requireOpen(partition: number): void {
+    if (this.isOpen(partition)) return;
+    throw new StoreError(
+      'store/signed-out',
+      'the user has signed out, with everything that was not sent discarded',
+    );
+  }
+
   // ---- rows --------------------------------------------------------------------------------------
 
   /** Reads many rows at once, so that what follows finds them at hand. */
@@ -143,6 +193,7 @@ export class UnitOfWork {
   }
 
   putRow(row: RowRecord): void {
+    this.requireOpen(row.partition);
     this.#changeRow(this.#slots.row(row.partition, row.collection, row.id), row);
   }
 
@@ -204,6 +255,7 @@ export class UnitOfWork {
   }
 
   putEntry(entry: EntryRecord): void {
+    this.requireOpen(entry.partition);
     const slot = this.#slots.entry(entry.position);
     // An entry stands in one place: where it comes to was empty.
     if (slot.record === UNREAD) slot.learn(undefined);
@@ -227,17 +279,25 @@ export class UnitOfWork {
     return (await this.scan('entries', range)) as unknown as readonly EntryRecord[];
   }
 
+  /** The same for those who ask where entries stand: in a reading transaction it saves the rows. */
+  async scanPlaces(range: ScanRange): Promise<readonly EntryPlace[]> {
+    if (!this.#isReadOnly) return this.scanEntries(range);
+    return (await this.#tx.scan('entries', range)) as unknown as readonly EntryPlace[];
+  }
+
   // ---- leases ------------------------------------------------------------------------------------
 
   /** All claims that are out, of every partition, by fence. */
-  async leases(): Promise<ReadonlyMap<number, LeaseRecord>> {
-    if (this.#leases === undefined) {
-      const records = await this.scan('leases', { limit: ALL_LEASES });
-      this.#leases = new Map(
-        records.map((record) => [record['fence'] as number, record as unknown as LeaseRecord]),
-      );
-    }
+  leases(): Promise<ReadonlyMap<number, LeaseRecord>> {
+    this.#leases ??= this.#readLeases();
     return this.#leases;
+  }
+
+  async #readLeases(): Promise<Map<number, LeaseRecord>> {
+    const records = await this.scan('leases', { limit: ALL_LEASES });
+    return new Map(
+      records.map((record) => [record['fence'] as number, record as unknown as LeaseRecord]),
+    );
   }
 
   /** The positions of all claimed entries. */
@@ -245,7 +305,7 @@ export class UnitOfWork {
     if (this.#leased === undefined) {
       const leased = new Set<number>();
       for (const lease of (await this.leases()).values()) {
-        for (const position of JSON.parse(lease.positions) as number[]) leased.add(position);
+        for (const position of positionsOf(lease)) leased.add(position);
       }
       this.#leased = leased;
     }
@@ -282,6 +342,11 @@ export class UnitOfWork {
     const slot = this.#slots.at(table, key);
     if (table === 'rows') this.#changeRow(slot, undefined);
     else this.#change(slot, undefined);
+  }
+
+  /** Sends what has changed so far, so that several scans can then be asked for side by side. */
+  async sendChanges(): Promise<void> {
+    if (!this.#isReadOnly) await this.#send(true);
   }
 
   async scan(table: string, range: ScanRange): Promise<readonly StoredRecord[]> {
@@ -391,10 +456,9 @@ export class UnitOfWork {
       if (record === undefined || !isWithoutPayload(record)) return record;
       const payload = texts[next++];
       if (typeof payload === 'string') return { ...record, payload };
-      throw new StorageError(
-        'storage/corrupt',
-        'the row of an entry is missing, and its value with it',
-      );
+      // Its row is gone, and its value with it: it is never sent, and holds up nobody else.
+      this.noteDamage(table, [record['position'] as number]);
+      return withoutPayload(record as unknown as EntryRecord) as unknown as StoredRecord;
     });
   }
 
@@ -406,7 +470,8 @@ export class UnitOfWork {
         collection,
         entity,
       ]);
-      return (await this.#tx.get('rows', keys)).map((row) => row?.['value']);
+      const rows = await this.#tx.get('rows', keys);
+      return entries.map(({ seq }, index) => textFor(seq, rows[index]));
     }
     for (const { position } of entries) this.#slots.entry(position).isInRow = true;
     const slots = entries.map(({ partition, collection, entity }) =>
@@ -414,7 +479,7 @@ export class UnitOfWork {
     );
     const missing = slots.filter((slot) => slot.record === UNREAD);
     if (missing.length > 0) await this.#read('rows', missing);
-    return slots.map((slot) => slot.base?.['value']);
+    return entries.map(({ seq }, index) => textFor(seq, slots[index]?.base));
   }
 
   /** Entries whose rows change get their payloads back, before the rows are stored. */
@@ -478,6 +543,11 @@ export class UnitOfWork {
     slot.isDirty = true;
     this.#dirty.push(slot);
   }
+}
+
+/** The value of a row, for the entry that left its payload to it. A row that came later has another's. */
+function textFor(seq: number, row: StoredRecord | undefined): ColumnValue | undefined {
+  return row?.['head'] === seq ? row['value'] : undefined;
 }
 
 function isWithoutPayload(record: StoredRecord | undefined): boolean {

@@ -1,14 +1,7 @@
 import { LOWEST_RANK, type PriorityRank } from '../model/priority.ts';
 import { dependentsOf, findEntry, rowOf, unitOf } from './lookup.ts';
 import { placeHeads } from './place.ts';
-import {
-  detailOf,
-  laneDetailOf,
-  laneKey,
-  withDetail,
-  type EntryRecord,
-  type LaneDetail,
-} from './records.ts';
+import { detailOf, laneDetailOf, laneKey, withDetail, type EntryRecord } from './records.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 import { bestRank, bestWanted, counted, isLinked, wantOf } from './wants.ts';
 
@@ -189,7 +182,8 @@ async function replaceEntry(
   uow.putEntry(after);
   const row = await rowOf(uow, before);
   if (row === undefined || row.lane === null || detailOf(before).isDetached === true) return;
-  const lane = laneDetailOf(row) as LaneDetail;
+  const lane = laneDetailOf(row);
+  if (lane === null) return;
   const wants = counted(counted(lane.wants, wantOf(before), -1), wantOf(after), 1);
   uow.putRow({ ...row, lane: JSON.stringify({ ...lane, wants }) });
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../ports/runtime.ts';
+import { readFact } from './facts.ts';
 import { scanDue } from './inspect.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
@@ -80,9 +81,12 @@ export class ClockWatch {
   }
 }
 
+export function forgetWaits(uow: UnitOfWork, partition: number): void {
+  uow.delete('meta', [nameOf(partition)]);
+}
+
 async function lastSetAt(uow: UnitOfWork, partition: number): Promise<number> {
-  const record = await uow.get('meta', [nameOf(partition)]);
-  return record === undefined ? 0 : (JSON.parse(record['value'] as string) as number);
+  return (await readFact<number>(uow, nameOf(partition), Number.isFinite)) ?? 0;
 }
 
 function store(uow: UnitOfWork, partition: number, at: number): void {

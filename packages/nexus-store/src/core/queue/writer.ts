@@ -2,7 +2,7 @@ import { isNexusError } from '../model/errors.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Storage, StorageTransaction } from '../ports/storage.ts';
 import type { QueueState } from './queue-state.ts';
-import { UnitOfWork, type ChangedRow, type Savepoint } from './unit-of-work.ts';
+import { UnitOfWork, type ChangedRow, type OnDamage, type Savepoint } from './unit-of-work.ts';
 
 /** What a transaction should do. May run twice: alone, after it failed in company. */
 export type Body<R> = (uow: UnitOfWork) => R | Promise<R>;
@@ -18,6 +18,8 @@ export interface WriterHooks {
   readonly beforeCommit?: (uow: UnitOfWork) => Promise<void> | undefined;
   /** A failure here is logged: the commit stands. */
   readonly afterCommit?: (uow: UnitOfWork) => void;
+  /** Told of records that cannot be read, by every transaction that meets them. */
+  readonly onDamage?: OnDamage;
 }
 
 /**
@@ -128,7 +130,10 @@ export class Writer {
 
   /** Reads in a transaction of its own. Nothing may be changed. */
   read<R>(body: Body<R>): Promise<R> {
-    return this.#storage.transact('read', async (tx) => body(new UnitOfWork(tx, 'read')));
+    const { onDamage } = this.#hooks;
+    return this.#storage.transact('read', async (tx) =>
+      body(new UnitOfWork(tx, 'read', undefined, onDamage)),
+    );
   }
 
   async #run(): Promise<void> {
@@ -182,7 +187,7 @@ export class Writer {
   }
 
   async #perform(tx: StorageTransaction, jobs: readonly AnyJob[]): Promise<UnitOfWork> {
-    const work = new UnitOfWork(tx, 'write', this.#lastState);
+    const work = new UnitOfWork(tx, 'write', this.#lastState, this.#hooks.onDamage);
     const rows = rowsOf(jobs);
     // Asked for together: where each request is a journey, one after another costs a save a third more.
     if (rows.length === 0) await work.loadState();

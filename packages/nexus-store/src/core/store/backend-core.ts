@@ -10,7 +10,12 @@ import type { Runtime } from '../ports/runtime.ts';
 import type { Storage } from '../ports/storage.ts';
 import { DEFAULT_LIMITS, type QueueLimits } from '../queue/enqueue.ts';
 import { openStorage } from '../queue/open-storage.ts';
-import { ANONYMOUS, partitionNumber, principalPartition } from '../queue/partitions.ts';
+import {
+  ANONYMOUS,
+  knownPartition,
+  partitionsToErase,
+  userPartition,
+} from '../queue/partitions.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { followClock } from '../queue/waits.ts';
 import { Writer } from '../queue/writer.ts';
@@ -21,13 +26,15 @@ import type { Principal, SyncContext } from '../sync/sync-context.ts';
 import { engineOptions, requireSyncOptions, type SyncOptions } from '../sync/sync-options.ts';
 import { requireBackendOptions, type BackendOptions } from './backend-options.ts';
 import { CollectionRegistry, type RegisteredCollection } from './collection-registry.ts';
+import { DamageReports } from './damage-reports.ts';
 import { EntryFates } from './entry-fates.ts';
+import { Eraser } from './eraser.ts';
 import { EventHub } from './event-hub.ts';
 import { FieldIndexes } from './field-indexes.ts';
 import type { MutationSetting } from './mutation.ts';
 import { offlineRemote } from './offline-remote.ts';
 import { readSession } from './session.ts';
-import { StatusKeeper } from './status-keeper.ts';
+import { StatusKeeper, type StatusReading } from './status-keeper.ts';
 import { Watchers } from './watchers.ts';
 
 /**
@@ -46,6 +53,7 @@ export class BackendCore {
   readonly auto: AutoSync;
   readonly status: StatusKeeper;
   readonly fates: EntryFates;
+  readonly eraser: Eraser;
   readonly watchers: Watchers = new Watchers();
   readonly collections: CollectionRegistry = new CollectionRegistry();
   readonly events: EventHub;
@@ -56,6 +64,7 @@ export class BackendCore {
   #opening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #isOpen = false;
+  #toErase: readonly number[] = [];
   #isHeadless: boolean;
   #mayListen = true;
   /** The other contexts that have this database open. */
@@ -71,12 +80,16 @@ export class BackendCore {
     this.hasRemote = options.remote !== undefined;
     this.events = new EventHub(runtime.logger);
     this.#indexes = new FieldIndexes(this.collections);
+    const damage = new DamageReports(runtime.logger, (event) => this.emit(event));
     this.writer = new Writer(runtime, options.storage, {
       beforeCommit: (uow) => this.#indexes.maintain(uow),
       afterCommit: (uow) => this.#afterCommit(uow),
+      onDamage: (table, key) => damage.note(table, key),
     });
     this.context = this.#contextOf(options);
     this.fates = new EntryFates(this.writer);
+    const { timers, logger } = runtime;
+    this.eraser = new Eraser({ writer: this.writer, timers, logger });
     this.engine = new Engine(this.context, () => this.status.refresh());
     const isAuto = (options.autoSync ?? true) && this.hasRemote;
     this.auto = new AutoSync(runtime, isAuto, {
@@ -147,26 +160,41 @@ export class BackendCore {
 
   async #open(): Promise<void> {
     await openStorage(this.storage);
-    await this.writer.write(async (uow) => {
-      const { isPaused = false, principal: id = null } = await readSession(uow);
-      if (isPaused) this.engine.pause();
-      const partition =
-        id === null ? ANONYMOUS : await partitionNumber(uow, principalPartition(id));
-      this.principal = { partition, id };
-      await this.#indexes.load(uow);
-      await followClock(uow, partition, this.runtime.clock.now());
-    });
+    const reading = (await this.writer.read((uow) => this.#load(uow))) ?? (await this.#loadAnew());
     for (const { name } of this.collections.all()) await this.#indexes.prepare(this.writer, name);
     this.#isOpen = true;
-    const rest = await this.status.refreshNow(true).catch((error: unknown) => {
-      // Not open, then: the next call opens anew, and wakes what waits.
-      this.#isOpen = false;
-      throw error;
-    });
+    this.status.adopt(reading);
     if (this.#closing !== undefined) return;
+    this.eraser.resume(this.#toErase);
     // What was left by the last run of the app goes on.
-    if (rest.remaining > 0 && !this.engine.isHalted) this.auto.now();
+    if (reading.rest.remaining > 0 && !this.engine.isHalted) this.auto.now();
     this.#listen();
+  }
+
+  /**
+   * What a backend must know before its first call, in one transaction: a wake-up is short. Undefined if
+   * something has to be written first.
+   */
+  async #load(uow: UnitOfWork): Promise<StatusReading | undefined> {
+    const [session, , toErase] = await Promise.all([
+      readSession(uow),
+      this.#indexes.load(uow),
+      partitionsToErase(uow),
+    ]);
+    const { isPaused = false, principal: id = null } = session;
+    if (isPaused) this.engine.pause();
+    const partition = await userPartition(uow, id);
+    this.principal = { partition, id };
+    this.#toErase = toErase;
+    const reading = await this.status.read(uow, partition);
+    await followClock(uow, partition, this.runtime.clock.now());
+    return uow.hasChanges ? undefined : reading;
+  }
+
+  /** The clock was moved back while nobody ran: what waits is moved with it. */
+  async #loadAnew(): Promise<StatusReading> {
+    await this.writer.write((uow) => this.#load(uow));
+    return this.writer.read((uow) => this.status.read(uow, this.partition));
   }
 
   get isOpen(): boolean {
@@ -202,6 +230,7 @@ export class BackendCore {
     this.status.close();
     this.events.close();
     this.fates.close();
+    this.eraser.close();
     try {
       await this.storage.close();
     } finally {
@@ -273,6 +302,7 @@ export class BackendCore {
       collections: uow.state.collections(partition),
     });
     for (const notice of uow.notices) this.emit(notice);
+    if (uow.metClosed) this.#followSoon();
     if (uow.hasChanges) this.link.committed();
   }
 
@@ -283,13 +313,24 @@ export class BackendCore {
     await this.open();
     this.auto.onRunBegan();
     try {
-      const report = await this.engine.sync(options);
+      const report = await this.#runFor(options);
       await this.#afterRun();
       return report;
     } catch (error) {
       if (error instanceof UsageError) this.status.refresh();
       else if (!this.isClosed) this.auto.onRunFailed();
       throw error;
+    }
+  }
+
+  /** A run that began for a user whom another context has signed out goes on for who is there now. */
+  async #runFor(options: SyncOptions): Promise<SyncReport> {
+    try {
+      return await this.engine.sync(options);
+    } catch (error) {
+      if (!isNexusError(error, 'store/signed-out')) throw error;
+      await this.refresh();
+      return this.engine.sync(options);
     }
   }
 
@@ -396,22 +437,32 @@ export class BackendCore {
 
   /** Who is signed in, and whether anything may be sent, is one answer for all contexts. */
   async #followSession(): Promise<void> {
-    const { principal: id = null, isPaused = false } = await this.writer.read(readSession);
+    const [{ principal: id = null, isPaused = false }, known] = await this.writer.read(
+      async (uow) => {
+        const session = await readSession(uow);
+        return [session, await knownPartition(uow, session.principal ?? null)] as const;
+      },
+    );
     if (isPaused !== this.engine.isPaused) {
       if (isPaused) this.engine.pause();
       else this.engine.resume();
       this.setListening(!isPaused);
       if (isPaused) await this.engine.stop('paused');
     }
-    if (id === this.principal.id) return;
+    // The same user has another number after everything of theirs was discarded.
+    if (id === this.principal.id && known === this.principal.partition) return;
     await this.engine.exclusively(async () => {
-      const partition =
-        id === null
-          ? ANONYMOUS
-          : await this.writer.write((uow) => partitionNumber(uow, principalPartition(id)));
+      const partition = known ?? (await this.writer.write((uow) => userPartition(uow, id)));
       this.principal = { partition, id };
     });
     await this.onPrincipal();
+  }
+
+  /** Somebody here worked for a user whom another context has signed out. */
+  #followSoon(): void {
+    this.refresh().catch((error: unknown) => {
+      if (!this.isClosed) this.#log('the session could not be read', error);
+    });
   }
 
   #log(message: string, error: unknown): void {

@@ -3,13 +3,14 @@ import type { EntityId } from '../model/entry.ts';
 import { DURATION, durationMs } from '../model/duration.ts';
 import { StoreError, UsageError } from '../model/errors.ts';
 import type { PriorityRank } from '../model/priority.ts';
-import { decodeValue, encodeValue } from '../model/value-codec.ts';
-import type { CollectionRules } from '../queue/collection-rules.ts';
+import { decodeStored } from '../model/stored-text.ts';
+import { encodeValue } from '../model/value-codec.ts';
+import { DEFAULT_RULES, hasOtherId, type CollectionRules } from '../queue/collection-rules.ts';
 import { requireRank } from '../queue/priority-sync-queue.ts';
 import type { ConflictStrategy } from '../sync/conflict-strategy.ts';
 import { coreOf, type BackendCore } from './backend-core.ts';
 import { requireStoreOptions, WRITE_POLICY, type StoreConfig } from './collection-config.ts';
-import { requireAfter, requireId, requireTtl, type Mutation } from './mutation.ts';
+import { otherId, requireAfter, requireId, requireTtl, type Mutation } from './mutation.ts';
 import type { StoreOptions, WriteOptions } from './nexus-store.ts';
 import type { Plan } from './query.ts';
 import { runQuery, type FoundPage } from './run-query.ts';
@@ -24,6 +25,8 @@ export class CollectionAccess<T> {
   readonly collection: string;
   readonly config: StoreConfig<T>;
   readonly #idOf: (value: T) => unknown;
+  /** Undefined: a function works the id out. */
+  readonly #idField: string | undefined;
   readonly #rank: PriorityRank;
   readonly #ttl: number | null;
   readonly #rules: CollectionRules;
@@ -44,13 +47,14 @@ export class CollectionAccess<T> {
     this.config = config;
     this.#saveIn = `save in ${collection}`;
     const id = config.id ?? ('id' as keyof T & string);
+    this.#idField = typeof id === 'function' ? undefined : id;
     this.#idOf =
       typeof id === 'function' ? id : (value) => (value as Record<string, unknown> | null)?.[id];
     this.#rank = requireRank(config.priority ?? 'normal');
     this.#ttl = config.ttl === undefined ? null : durationMs(config.ttl, 'ttl');
     this.#schemaVersion = config.schemaVersion ?? 1;
     const isPulled = (config.pull ?? true) && this.core.remote.capabilities.pull;
-    this.#rules = { ...rulesOf(config), isPulled };
+    this.#rules = { ...rulesOf(config, collection, this.#idOf), isPulled };
     this.core.register({
       name: collection,
       conflict: (config.conflict ?? 'merge-fields') as ConflictStrategy<unknown>,
@@ -107,7 +111,13 @@ export class CollectionAccess<T> {
       );
     }
     const key = requireId(id, `patch in ${this.collection}`);
-    return this.#mutation('patch', key, encodeValue(fields), options);
+    const field = this.#idField;
+    const mutation = this.#mutation('patch', key, encodeValue(fields), options);
+    if (field === undefined)
+      return { ...mutation, idOf: this.#idOf as (value: unknown) => unknown };
+    if (Object.hasOwn(fields, field) && (fields as Record<string, unknown>)[field] !== key)
+      throw otherId(this.collection, key);
+    return mutation;
   }
 
   /** Read in the line of writes: what was called before and is not committed yet counts. */
@@ -115,7 +125,7 @@ export class CollectionAccess<T> {
     if (!this.isReady) await this.ready();
     const { writer, partition } = this.core;
     const row = await writer.write((uow) => uow.row(partition, this.collection, id));
-    return row === undefined || row.value === null ? undefined : this.decode(row.value);
+    return row === undefined || row.value === null ? undefined : this.decode(row.value, id);
   }
 
   prepareDelete(id: EntityId, options: WriteOptions = NO_OPTIONS): Mutation {
@@ -180,11 +190,12 @@ export class CollectionAccess<T> {
 
   async read(id: EntityId): Promise<T | undefined> {
     const text = await this.readText(id);
-    return text === null ? undefined : this.decode(text);
+    return text === null ? undefined : this.decode(text, id);
   }
 
-  decode(text: string): T {
-    return decodeValue(text) as T;
+  /** @throws StorageError `storage/corrupt` */
+  decode(text: string, id: EntityId): T {
+    return decodeStored(text, 'rows', [this.core.partition, this.collection, id]) as T;
   }
 
   async find(plan: Plan): Promise<FoundPage> {
@@ -226,15 +237,29 @@ export function accessOf<T>(store: object): CollectionAccess<T> {
   throw new UsageError('usage/invalid-argument', 'a transaction needs the store to write to');
 }
 
-function rulesOf<T>(config: StoreConfig<T>): CollectionRules {
+function rulesOf<T>(
+  config: StoreConfig<T>,
+  collection: string,
+  idOf: (value: T) => unknown,
+): CollectionRules {
   const applyCommand = config.applyCommand;
+  const identity = { idOf: idOf as (value: unknown) => unknown };
   return {
     coalesce: config.coalesce ?? true,
     merge: config.merge,
     applyCommand:
       applyCommand === undefined
         ? undefined
-        : (value, command, args) => applyCommand(value as T, command, args),
+        : (value, command, args) => {
+            const id = idOf(value as T) as EntityId;
+            const result = applyCommand(value as T, command, args);
+            if (!hasOtherId({ ...DEFAULT_RULES, ...identity }, result, id)) return result;
+            throw new UsageError(
+              'usage/invalid-argument',
+              `applyCommand of ${collection} gave ${shown(id)} another id`,
+            );
+          },
     onRejected: config.onRejected ?? 'park',
+    ...identity,
   };
 }

@@ -1,5 +1,5 @@
 import { QueueError } from '../model/errors.ts';
-import { DEFAULT_RULES, type CollectionRules } from '../queue/collection-rules.ts';
+import { UNKNOWN_RULES, type CollectionRules } from '../queue/collection-rules.ts';
 import type { SyncedCollection } from '../sync/sync-context.ts';
 
 /** What a store tells its backend of its collection. */
@@ -33,5 +33,5 @@ export class CollectionRegistry {
   }
 
   readonly rulesOf = (name: string): CollectionRules =>
-    this.#collections.get(name)?.rules ?? DEFAULT_RULES;
+    this.#collections.get(name)?.rules ?? UNKNOWN_RULES;
 }

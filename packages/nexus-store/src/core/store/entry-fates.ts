@@ -138,6 +138,8 @@ export class EntryFates {
     const entry = await this.#latest(uow, waiter.partition, seq);
     if (entry === 'applied') return { outcome: 'applied', version: null };
     if (typeof entry === 'string') return { outcome: entry };
+    // What is discarded with its user is erased step by step.
+    if (uow.state.isClosed(waiter.partition)) return { outcome: 'cancelled' };
     const { failure } = detailOf(entry);
     return entry.state === 'dead' && failure !== undefined
       ? { outcome: 'dead', failure }

@@ -1,23 +1,27 @@
 import type { KeyPart } from '../ports/storage.ts';
-import { decodeValue } from '../model/value-codec.ts';
+import { readFact } from '../queue/facts.ts';
 import { partitionCount } from './partition-count.ts';
 import type { RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import type { Writer } from '../queue/writer.ts';
 import type { CollectionRegistry } from './collection-registry.ts';
-import { fieldOf, indexValue } from './query.ts';
+import { indexName, placeOfValue } from './index-place.ts';
+import { fieldOf } from './query.ts';
+import { readRow } from './row-source.ts';
 
-/** The record `indexes` of the table `meta`: which fields of which collection are indexed on disk. */
+/** A record of the table `meta`: which fields of which collection are indexed on disk. */
 type Built = Readonly<Record<string, readonly string[]>>;
 
-const NAME = 'indexes';
+const NAME = 'field-indexes';
+/**
+ * The same of earlier versions, in which false and 0 had one place. What it names is built anew: nothing
+ * has to go first, since a place that is not where a row belongs is not taken for one.
+ */
+const FORMER_NAME = 'indexes';
 const CHUNK = 200;
 
-/**
- * Rows whose field cannot be in its index (it is missing, null, an object) stand under this name, so
- * that a query in the order of the field finds them without reading the collection.
- */
-export function restField(field: string): string {
+/** Where earlier versions kept the rows that had no place in an index. */
+function formerRest(field: string): string {
   return `~rest:${field}`;
 }
 
@@ -29,6 +33,7 @@ export function restField(field: string): string {
 export class FieldIndexes {
   readonly #registry: CollectionRegistry;
   #built = new Map<string, readonly string[]>();
+  #former = new Map<string, readonly string[]>();
   /** What this process brought in order, or is about to. */
   readonly #preparing = new Map<string, Promise<void>>();
   readonly #ready = new Set<string>();
@@ -39,7 +44,10 @@ export class FieldIndexes {
 
   /** Reads what is on disk, at opening. */
   async load(uow: UnitOfWork): Promise<void> {
-    this.#built = new Map(Object.entries(await readBuilt(uow)));
+    const [built, former] = await Promise.all([readBuilt(uow, NAME), readBuilt(uow, FORMER_NAME)]);
+    this.#former = new Map(Object.entries(former));
+    // What an earlier version has written to meanwhile is out of step.
+    this.#built = new Map(Object.entries(built).filter(([name]) => !this.#former.has(name)));
   }
 
   isReady(collection: string): boolean {
@@ -61,21 +69,19 @@ export class FieldIndexes {
 
   async #prepare(writer: Writer, collection: string): Promise<void> {
     const declared = this.#registry.get(collection)?.indexes ?? [];
+    const former = this.#former.get(collection);
     const built = this.#built.get(collection) ?? [];
     const added = declared.filter((field) => !built.includes(field));
-    const dropped = built.filter((field) => !declared.includes(field));
+    const known = new Set([...built, ...(former ?? [])]);
+    const dropped = [...known].filter((field) => !declared.includes(field));
     if (added.length > 0) await buildIndexes(writer, collection, added);
-    if (added.length > 0 || dropped.length > 0) {
-      await writer.write(async (uow) => {
-        const all = await readBuilt(uow);
-        uow.put('meta', [NAME], {
-          name: NAME,
-          value: JSON.stringify({ ...all, [collection]: declared }),
-        });
-      });
+    if (added.length > 0 || dropped.length > 0 || former !== undefined) {
+      await writer.write((uow) => noteBuilt(uow, collection, declared));
       this.#built.set(collection, declared);
+      this.#former.delete(collection);
     }
-    for (const field of dropped) await dropIndex(writer, collection, field);
+    const gone = dropped.flatMap((field) => [indexName(field, false), indexName(field, true)]);
+    await dropAll(writer, collection, [...gone, ...(former ?? []).map(formerRest)]);
     this.#ready.add(collection);
   }
 
@@ -106,7 +112,8 @@ function maintainChanged(
     if (row === undefined || before?.value === after?.value) continue;
     const fields = fieldsOf(row.collection);
     if (fields.length === 0) continue;
-    const [old, now] = [valueOf(before), valueOf(after)];
+    const old = before === undefined ? undefined : readRow(uow, before);
+    const now = after === undefined ? undefined : readRow(uow, after);
     for (const field of fields) {
       const oldKey = old === undefined ? null : keyOf(row, field, old.value);
       const nowKey = now === undefined ? null : keyOf(row, field, now.value);
@@ -120,10 +127,17 @@ function maintainChanged(
 type FieldKey = readonly [number, string, string, KeyPart, KeyPart];
 
 function keyOf(row: RowRecord, field: string, value: unknown): FieldKey {
-  const indexed = indexValue(fieldOf(value, field));
+  const place = placeOfValue(fieldOf(value, field));
   const { partition, collection, id } = row;
-  if (indexed === null) return [partition, collection, restField(field), 0, id];
-  return [partition, collection, field, indexed, id];
+  return [partition, collection, indexName(field, place.isBeside), place.value, id];
+}
+
+/** Where earlier versions put it among numbers and texts; null: nowhere. */
+function formerKey(row: RowRecord, field: string, seen: unknown): FieldKey | null {
+  const value = fieldOf(seen, field);
+  const { partition, collection, id } = row;
+  if (typeof value === 'boolean') return [partition, collection, field, value ? 1 : 0, id];
+  return typeof value === 'string' ? [partition, collection, field, value, id] : null;
 }
 
 function isSameKey(a: FieldKey, b: FieldKey): boolean {
@@ -135,14 +149,33 @@ function putField(uow: UnitOfWork, key: FieldKey): void {
   uow.put('fields', key, { partition, collection, field, value, id });
 }
 
-/** The value that the app sees; undefined if it sees none. */
-function valueOf(row: RowRecord | undefined): { readonly value: unknown } | undefined {
-  return row === undefined || row.value === null ? undefined : { value: decodeValue(row.value) };
+/** What cannot be read is built anew: a place that a row has left is not taken for its own. */
+async function readBuilt(uow: UnitOfWork, name: string): Promise<Built> {
+  return (await readFact<Built>(uow, name, isBuilt)) ?? {};
 }
 
-async function readBuilt(uow: UnitOfWork): Promise<Built> {
-  const record = await uow.get('meta', [NAME]);
-  return record === undefined ? {} : (JSON.parse(record['value'] as string) as Built);
+function isBuilt(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((fields) => Array.isArray(fields))
+  );
+}
+
+async function noteBuilt(
+  uow: UnitOfWork,
+  collection: string,
+  fields: readonly string[],
+): Promise<void> {
+  const all = await readBuilt(uow, NAME);
+  uow.put('meta', [NAME], {
+    name: NAME,
+    value: JSON.stringify({ ...all, [collection]: fields }),
+  });
+  const { [collection]: former, ...others } = await readBuilt(uow, FORMER_NAME);
+  if (former === undefined) return;
+  if (Object.keys(others).length === 0) uow.delete('meta', [FORMER_NAME]);
+  else uow.put('meta', [FORMER_NAME], { name: FORMER_NAME, value: JSON.stringify(others) });
 }
 
 /** Rows that change meanwhile are kept true by their own commits. */
@@ -176,17 +209,27 @@ async function buildChunk(
     limit: CHUNK,
   })) as unknown as readonly RowRecord[];
   for (const row of rows) {
-    const seen = valueOf(row);
+    const seen = readRow(uow, row);
     if (seen === undefined) continue;
-    for (const field of fields) putField(uow, keyOf(row, field, seen.value));
+    for (const field of fields) {
+      const key = keyOf(row, field, seen.value);
+      const before = formerKey(row, field, seen.value);
+      if (before !== null && !isSameKey(before, key)) uow.delete('fields', before);
+      putField(uow, key);
+    }
   }
   return rows.length < CHUNK ? undefined : rows.at(-1)?.id;
 }
 
-async function dropIndex(writer: Writer, collection: string, field: string): Promise<void> {
+async function dropAll(
+  writer: Writer,
+  collection: string,
+  names: readonly string[],
+): Promise<void> {
+  if (names.length === 0) return;
   const count = await writer.read(partitionCount);
   for (let partition = 0; partition < count; partition += 1) {
-    for (const name of [field, restField(field)]) {
+    for (const name of names) {
       while (
         await writer.write((uow) => dropChunk(uow, [partition, collection, name]), { cost: CHUNK })
       );

@@ -1,12 +1,18 @@
 import type { ScanRange } from '../ports/storage.ts';
-import { indexValue, type Condition, type Plan } from './query.ts';
+import { BESIDE, numberBound, placeOfValue, textKey } from './index-place.ts';
+import { rankOf, type Condition, type Plan } from './query.ts';
 
 export type IndexRange = Omit<ScanRange, 'limit' | 'prefix' | 'index'>;
 
-/** Ranges of one index that together hold every row that a query can find, apart from its rest. */
+/** Parts of one index that together hold every row that a query can find. */
 export interface IndexUse {
   readonly field: string;
-  readonly ranges: readonly IndexRange[];
+  /** Of numbers and texts; several do not overlap. */
+  readonly among: readonly IndexRange[];
+  /** Of booleans, which stand beside, in their order. Null: none of them. */
+  readonly flags: IndexRange | null;
+  /** What else stands beside, in no order. Null: none of it. */
+  readonly rest: IndexRange | null;
 }
 
 /** The index that narrows most: an equality, else a list, else a comparison; null if none does. */
@@ -19,8 +25,8 @@ export function chooseIndex(plan: Plan, indexes: readonly string[]): IndexUse | 
       const same = usable.filter(
         (other) => other.field === field && operators.includes(other.operator),
       );
-      const ranges = rangesOf(same);
-      if (ranges !== null) return { field, ranges };
+      const use = useOf(field, same);
+      if (use !== null) return use;
     }
   }
   return null;
@@ -35,31 +41,77 @@ export function chooseOrder(plan: Plan, indexes: readonly string[]): IndexUse | 
   if (by === undefined || plan.order.length > 1 || !indexes.includes(by.field)) return null;
   if (plan.limit === Number.MAX_SAFE_INTEGER) return null;
   const narrow = chooseIndex(plan, indexes);
-  if (narrow === null) return { field: by.field, ranges: [{}] };
-  return narrow.field === by.field && narrow.ranges.length === 1 ? narrow : null;
+  if (narrow === null) return wholeIndex(by.field);
+  return narrow.field === by.field && narrow.among.length <= 1 ? narrow : null;
 }
 
-function rangesOf(conditions: readonly Condition[]): readonly IndexRange[] | null {
+function wholeIndex(field: string): IndexUse {
+  return {
+    field,
+    among: [{}],
+    flags: { from: [BESIDE.no], to: [BESIDE.yes] },
+    rest: { from: [BESIDE.nothing], to: [BESIDE.odd] },
+  };
+}
+
+function useOf(field: string, conditions: readonly Condition[]): IndexUse | null {
   const [first] = conditions as [Condition];
-  if (first.operator === 'eq') return equalRanges([first.operand]);
-  if (first.operator === 'in') return equalRanges(first.operand as readonly unknown[]);
+  if (first.operator === 'eq') return equalUse(field, [first.operand]);
+  if (first.operator === 'in') return equalUse(field, first.operand as readonly unknown[]);
+  // Of bounds of two kinds nothing is on both sides: one kind is enough, since every row is checked again.
+  const kind = rankOf(first.operand);
+  return rangeUse(
+    field,
+    kind,
+    conditions.filter(({ operand }) => rankOf(operand) === kind),
+  );
+}
+
+const NO_FLAGS = { flags: null };
+const NO_REST = { rest: null };
+
+function rangeUse(field: string, kind: number, conditions: readonly Condition[]): IndexUse | null {
+  if (kind === 1) {
+    return { field, among: [], flags: { from: [BESIDE.no], to: [BESIDE.yes] }, ...NO_REST };
+  }
   let range: IndexRange = {};
   for (const { operator, operand } of conditions) {
-    const value = indexValue(operand);
-    if (value === null) return null;
-    // Of several lower bounds one is enough, and an open one may be closed: every row is checked again.
-    if (operator === 'gt' || operator === 'gte') range = { ...range, from: [value] };
-    else range = { ...range, to: [value] };
+    const bound = boundOf(operand);
+    if (bound === null) return null;
+    // Of several lower bounds one is enough, and an open one may be closed.
+    if (operator === 'gt' || operator === 'gte') range = { ...range, from: [bound] };
+    else range = { ...range, to: [bound] };
   }
-  return [range];
+  const rest = kind === 2 ? { from: [BESIDE.odd], to: [BESIDE.odd] } : null;
+  return { field, among: [range], ...NO_FLAGS, rest };
 }
 
-function equalRanges(operands: readonly unknown[]): readonly IndexRange[] | null {
-  const values = new Set<string | number>();
+/** Null for what nothing is more or less than. */
+function boundOf(operand: unknown): string | number | null {
+  if (typeof operand === 'string') return textKey(operand);
+  const isNumber =
+    typeof operand === 'number' || typeof operand === 'bigint' || operand instanceof Date;
+  return isNumber && !Number.isNaN(Number(operand)) ? numberBound(operand) : null;
+}
+
+function equalUse(field: string, operands: readonly unknown[]): IndexUse | null {
+  const among = new Set<string | number>();
+  const beside: number[] = [];
   for (const operand of operands) {
-    const value = indexValue(operand);
-    if (value === null) return null;
-    values.add(value);
+    const place = placeOfValue(operand);
+    if (!place.isBeside) among.add(place.value);
+    else if (place.value === BESIDE.nothing) return null;
+    else beside.push(place.value as number);
   }
-  return [...values].map((value) => ({ from: [value], to: [value] }));
+  return {
+    field,
+    among: [...among].map((value) => ({ from: [value], to: [value] })),
+    flags: hull(beside.filter((value) => value !== BESIDE.odd)),
+    rest: hull(beside.filter((value) => value === BESIDE.odd)),
+  };
+}
+
+function hull(values: readonly number[]): IndexRange | null {
+  if (values.length === 0) return null;
+  return { from: [Math.min(...values)], to: [Math.max(...values)] };
 }

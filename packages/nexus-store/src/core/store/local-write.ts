@@ -1,18 +1,19 @@
 import { StoreError } from '../model/errors.ts';
 import { emptyRow, type RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
-import { afterMutation, type Mutation } from './mutation.ts';
+import { afterMutation, requireSameId, type Mutation } from './mutation.ts';
 
 /**
  * Keeps a write here without ever sending it.
  *
- * @throws StoreError `store/has-pending`, `store/not-found`; nothing was changed
+ * @throws StoreError `store/has-pending`, `store/not-found`, `store/signed-out`; nothing was changed
  */
 export async function storeLocally(
   uow: UnitOfWork,
   partition: number,
   mutation: Mutation,
 ): Promise<void> {
+  uow.requireOpen(partition);
   const row = requireIdle(
     await uow.row(partition, mutation.collection, mutation.id),
     partition,
@@ -27,12 +28,14 @@ export async function storeLocally(
  * The row of an entity that no entry waits for.
  *
  * @throws StoreError `store/has-pending`, `store/not-found`
+ * @throws UsageError `usage/invalid-argument`
  */
 export function requireIdle(
   row: RowRecord | undefined,
   partition: number,
-  { collection, id, kind }: Mutation,
+  mutation: Mutation,
 ): RowRecord {
+  const { collection, id, kind } = mutation;
   if (row !== undefined && row.depth > 0) {
     throw new StoreError(
       'store/has-pending',
@@ -42,5 +45,6 @@ export function requireIdle(
   if (kind === 'patch' && (row === undefined || row.value === null)) {
     throw new StoreError('store/not-found', `there is no ${collection} ${String(id)} to patch`);
   }
+  if (row !== undefined) requireSameId(row.value, mutation);
   return row ?? emptyRow(partition, collection, id);
 }

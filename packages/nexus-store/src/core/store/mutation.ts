@@ -3,10 +3,12 @@ import { durationMs, type Duration } from '../model/duration.ts';
 import type { EntityId, EntryRef } from '../model/entry.ts';
 import { StoreError, UsageError } from '../model/errors.ts';
 import { priorityOfRank, type PriorityRank } from '../model/priority.ts';
+import { decodeValue } from '../model/value-codec.ts';
 import type { CollectionRules } from '../queue/collection-rules.ts';
 import { enqueueAt, type Enqueued, type QueueLimits } from '../queue/enqueue.ts';
 import { entryIdOf, seqOfEntryId } from '../queue/entry-view.ts';
-import { applyMutation, mergePatch } from '../queue/fold.ts';
+import { applyChange, mergePatch } from '../queue/fold.ts';
+import { soundLane } from '../queue/lanes.ts';
 import type { EntryDetail, RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import type { WritePolicy } from './collection-config.ts';
@@ -25,6 +27,8 @@ export interface Mutation {
   readonly schemaVersion: number;
   readonly rules: CollectionRules;
   readonly policy: WritePolicy;
+  /** Of a patch that can change the id in ways that only the whole value shows. */
+  readonly idOf?: (value: unknown) => unknown;
 }
 
 /** What a mutation needs of the moment and of the backend. */
@@ -48,13 +52,47 @@ export function applyMutationTo(
   setting: MutationSetting,
 ): Enqueued | Promise<Enqueued> {
   const { collection, id } = mutation;
+  // Before anything is looked at: what is being erased does not hang together any more.
+  uow.requireOpen(setting.partition);
   const atHand = uow.rowAtHand(setting.partition, collection, id);
   if (atHand === false) {
     return uow
       .row(setting.partition, collection, id)
-      .then((row) => enqueue(uow, row, mutation, setting));
+      .then((row) => enqueueIn(uow, row, mutation, setting));
   }
-  return enqueue(uow, atHand, mutation, setting);
+  return enqueueIn(uow, atHand, mutation, setting);
+}
+
+function enqueueIn(
+  uow: UnitOfWork,
+  row: RowRecord | undefined,
+  mutation: Mutation,
+  setting: MutationSetting,
+): Enqueued | Promise<Enqueued> {
+  if (row === undefined || row.depth === 0) return enqueue(uow, row, mutation, setting);
+  return soundLane(uow, row).then((sound) =>
+    sound.depth === 0
+      ? enqueue(uow, serversOnly(uow, sound), carryingLost(sound, mutation), setting)
+      : enqueue(uow, sound, mutation, setting),
+  );
+}
+
+/** The row without what was to be sent and is lost. */
+function serversOnly(uow: UnitOfWork, row: RowRecord): RowRecord | undefined {
+  const { shadow } = row;
+  if (shadow === null) {
+    uow.deleteRow(row);
+    return undefined;
+  }
+  return { ...row, value: shadow, shadow: null };
+}
+
+/** The entries that are lost had made what the app sees: the next change carries it, whole. */
+function carryingLost(row: RowRecord, mutation: Mutation): Mutation {
+  if (mutation.kind !== 'patch' || row.value === null) return mutation;
+  requireSameId(row.value, mutation);
+  const { idOf: _, ...rest } = mutation;
+  return { ...rest, kind: 'save', payload: mergePatch(row.value, mutation.payload) };
 }
 
 function enqueue(
@@ -67,6 +105,7 @@ function enqueue(
   if (kind === 'patch' && (row === undefined || row.value === null)) {
     throw new StoreError('store/not-found', `there is no ${collection} ${String(id)} to patch`);
   }
+  if (row !== undefined && mutation.idOf !== undefined) requireSameId(row.value, mutation);
   const operation = operationFor(kind, row);
   const detail = detailFor(mutation, operation, setting.group);
   const result = enqueueAt(
@@ -148,11 +187,30 @@ function detailFor(
 export function afterMutation(text: string | null, mutation: Mutation): string | null {
   const { kind, payload, rules } = mutation;
   const operation = kind === 'save' || kind === 'patch' ? 'update' : kind;
-  const detail = JSON.stringify({
+  const detail = {
     ...(kind === 'patch' ? { isPatch: true } : {}),
     ...(mutation.command === null ? {} : { command: mutation.command }),
-  });
-  return applyMutation(text, { operation, payload, detail }, rules);
+  };
+  return applyChange(text, operation, payload, detail, rules);
+}
+
+/**
+ * A patch may change anything but whose fields they are.
+ *
+ * @param text the value that it is laid over
+ * @throws UsageError `usage/invalid-argument`
+ */
+export function requireSameId(text: string | null, mutation: Mutation): void {
+  const { idOf, collection, id, kind, payload } = mutation;
+  if (kind !== 'patch' || idOf === undefined || text === null) return;
+  if (idOf(decodeValue(mergePatch(text, payload))) !== id) throw otherId(collection, id);
+}
+
+export function otherId(collection: string, id: EntityId): UsageError {
+  return new UsageError(
+    'usage/invalid-argument',
+    `patch in ${collection}: the fields would give ${shown(id)} another id`,
+  );
 }
 
 /** @throws UsageError `usage/missing-id` */

@@ -35,7 +35,10 @@ export interface WriteOptions {
   readonly priority?: SyncPriority;
   /** @defaultValue the store's */
   readonly policy?: WritePolicy;
-  /** How long it may wait before it becomes a dead letter instead. */
+  /**
+   * How long it may wait before it becomes a dead letter instead. Folded into another write, the longer
+   * time of both counts.
+   */
   readonly ttl?: Duration;
   /** Entries that the server must have first, such as the parent of this child. */
   readonly after?: readonly EntryRef[];
@@ -47,7 +50,7 @@ export interface ReadOptions {
   readonly policy?: ReadPolicy;
 }
 
-const READ_OPTIONS: Kinds<ReadOptions> = { policy: READ_POLICY };
+export const READ_OPTIONS: Kinds<ReadOptions> = { policy: READ_POLICY };
 
 /**
  * One collection of entities: read and written here at once, sent by priority, fetched when the server
@@ -122,7 +125,7 @@ export class NexusStore<T, Id extends EntityId = string> {
     const key = requireId(id, 'watch');
     const read = async () => {
       const text = await this.#access.readText(key);
-      return { value: text === null ? undefined : this.#access.decode(text), texts: [text] };
+      return { value: text === null ? undefined : this.#access.decode(text, key), texts: [text] };
     };
     const target = { collection: this.collection, id: key };
     return this.#watched<T | undefined>(target, undefined, read, options);
@@ -288,7 +291,7 @@ export class NexusStore<T, Id extends EntityId = string> {
     return core.status.pendingCountOf(collection);
   }
 
-  /** The writes of this collection that wait, in the order they would be sent. */
+  /** The writes of this collection that are queued, in the order of `backend.pendingChanges()`. */
   pendingChanges(): Promise<readonly Entry[]> {
     return this.backend.pendingChanges({ collection: this.collection });
   }

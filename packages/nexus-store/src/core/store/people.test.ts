@@ -32,7 +32,7 @@ describe('a dead letter', () => {
     expect(fixture.backend.status.current).toMatchObject({ dead: 1, nextAttemptAt: null });
   });
 
-  test('that is retried goes again under a new key, with what waits behind it', async () => {
+  test('that is retried goes again under a new key, as it was put right since', async () => {
     const fixture = world({ autoSync: true });
     await bury(fixture, 'a');
     await fixture.notes.save({ id: 'a', text: 'better' });
@@ -42,8 +42,39 @@ describe('a dead letter', () => {
     await fixture.runtime.advance('11s');
 
     expect(result).toBe('queued');
-    expect(fixture.arrivals).toEqual(['create a', 'update a']);
+    expect(fixture.arrivals).toEqual(['create a']);
+    expect(fixture.remote.server.value('notes', 'a')).toEqual({ id: 'a', text: 'better' });
     expect(fixture.remote.server.applied[0]?.idempotencyKey).not.toBe(letter?.idempotencyKey);
+  });
+
+  test('that is retried tells the fate of both writes', async () => {
+    const fixture = world();
+    await bury(fixture, 'a');
+    const better = await fixture.notes.save({ id: 'a', text: 'better' });
+    const [letter] = await fixture.backend.deadLetters();
+    const told = better.synced();
+
+    await fixture.backend.retry(letter?.id ?? '');
+    await fixture.wait(fixture.backend.sync());
+
+    expect(await fixture.wait(told)).toMatchObject({ outcome: 'applied' });
+  });
+
+  test('that is retried where no store says how to fold goes step by step', async () => {
+    const database = memoryDatabase();
+    const app = world({ storage: memoryStorage({ database }), store: { coalesce: false } });
+    await bury(app, 'a');
+    await app.notes.save({ id: 'a', text: 'better' });
+    const [letter] = await app.backend.deadLetters();
+    const tool = world({ storage: memoryStorage({ database }), store: { collection: 'other' } });
+
+    await tool.backend.retry(letter?.id ?? '');
+
+    const left = await app.backend.pendingChanges();
+    expect(left.map(({ payload }) => payload)).toEqual([
+      { id: 'a', text: 'bad' },
+      { id: 'a', text: 'better' },
+    ]);
   });
 
   test("that is discarded gives the app the server's value back", async () => {

@@ -1,12 +1,11 @@
 import { oneOf, requireOptions, shown, type Kinds } from '../model/arguments.ts';
 import { UsageError } from '../model/errors.ts';
 import { DURATION, durationMs, type Duration } from '../model/duration.ts';
-import { ANONYMOUS, partitionNumber, principalPartition } from '../queue/partitions.ts';
+import { detachPartition, knownPartition, userPartition } from '../queue/partitions.ts';
 import { readGate, withoutRefusal, writeGate } from '../sync/gate.ts';
 import type { Principal } from '../sync/sync-context.ts';
 import type { BackendCore } from './backend-core.ts';
-import { erasePartition } from './erase-partition.ts';
-import { changeSession } from './session.ts';
+import { changeSession, readSession } from './session.ts';
 
 /** What `signOut` does with writes that were not sent. */
 export type PendingOnSignOut = 'keep' | 'flush' | 'discard';
@@ -23,7 +22,6 @@ export interface SignOutOptions {
 }
 
 const FLUSH_BUDGET_MS = 10_000;
-const ERASE_COST = 400;
 const SIGN_OUT_OPTIONS: Kinds<SignOutOptions> = {
   pending: oneOf('keep', 'flush', 'discard'),
   timeout: DURATION,
@@ -45,7 +43,7 @@ export class Principals {
       );
     }
     await this.#core.open();
-    if (principal === this.#core.principal.id) await this.#renew();
+    if (await this.#isSignedIn(principal)) await this.#renew();
     else await this.#become(principal);
   }
 
@@ -56,6 +54,16 @@ export class Principals {
     await this.#core.open();
     if (pending === 'flush') await this.#core.sync({ budget, reason: 'sign-out' });
     await this.#become(null, pending === 'discard');
+  }
+
+  /** False as well if another context has signed the user out, and this one has not heard of it. */
+  async #isSignedIn(id: string): Promise<boolean> {
+    const { writer, principal } = this.#core;
+    if (id !== principal.id) return false;
+    const [session, partition] = await writer.read((uow) =>
+      Promise.all([readSession(uow), knownPartition(uow, id)]),
+    );
+    return session.principal === id && partition === principal.partition;
   }
 
   /** The same user has new credentials. */
@@ -74,28 +82,36 @@ export class Principals {
    */
   async #become(id: string | null, isErased = false): Promise<void> {
     const core = this.#core;
-    const { partition } = core;
-    await core.engine.exclusively(async () => {
-      core.principal = await this.#store(id);
-      if (isErased) await this.#erase(partition);
+    const discarded = await core.engine.exclusively(async () => {
+      // Whoever is signed in by now: another call may have been before this one.
+      const whom = isErased ? core.principal : null;
+      core.principal = await this.#store(id, whom);
+      return whom;
     });
+    if (discarded === null) return core.onPrincipal();
+    core.fates.onErased(discarded.partition);
+    const erasing = core.eraser.erase(discarded.partition);
+    // It is waited for below, and goes on in any case.
+    erasing.catch(() => {});
     await core.onPrincipal();
+    await erasing;
   }
 
-  async #store(id: string | null): Promise<Principal> {
+  /**
+   * From this commit on somebody else is signed in, and what is discarded is nobody's: a process that dies
+   * right after it has discarded it all the same.
+   */
+  async #store(id: string | null, discarded: Principal | null): Promise<Principal> {
     return this.#core.writer.write(async (uow) => {
-      const partition =
-        id === null ? ANONYMOUS : await partitionNumber(uow, principalPartition(id));
-      const gate = await readGate(uow);
-      if (gate.unauthorised.includes(partition)) writeGate(uow, withoutRefusal(gate, partition));
+      if (discarded !== null) await detachPartition(uow, discarded.id, discarded.partition);
+      const partition = await userPartition(uow, id);
+      const stored = await readGate(uow);
+      let gate = stored;
+      for (const one of [partition, discarded?.partition])
+        if (one !== undefined && gate.unauthorised.includes(one)) gate = withoutRefusal(gate, one);
+      if (gate !== stored) writeGate(uow, gate);
       await changeSession(uow, { principal: id });
       return { partition, id };
     });
-  }
-
-  async #erase(partition: number): Promise<void> {
-    const { writer, fates } = this.#core;
-    while (await writer.write((uow) => erasePartition(uow, partition), { cost: ERASE_COST }));
-    fates.onErased(partition);
   }
 }

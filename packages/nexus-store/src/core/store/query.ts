@@ -1,4 +1,4 @@
-import { OBJECT, shown } from '../model/arguments.ts';
+import { OBJECT, oneOf, requireOptions, shown, TEXT, type Kinds } from '../model/arguments.ts';
 import { UsageError } from '../model/errors.ts';
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
 
@@ -13,7 +13,10 @@ export interface Comparison<V> {
   readonly in?: readonly V[];
 }
 
-/** Fields and what they must be: a value, or a comparison. */
+/**
+ * Fields and what they must be: a value, or a comparison. A plain object is always a comparison; a field
+ * that holds objects is compared by `{ eq: { ... } }`.
+ */
 export type Where<T> = { readonly [K in keyof T]?: T[K] | Comparison<T[K]> };
 
 export interface Query<T> {
@@ -52,6 +55,10 @@ export interface Condition {
 const QUERY_KEYS: ReadonlySet<string> = new Set(['where', 'orderBy', 'limit', 'after']);
 
 const OPERATORS: ReadonlySet<string> = new Set(['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in']);
+const ORDER: Kinds<Exclude<OrderBy<object>, string>> = {
+  field: TEXT,
+  direction: oneOf('ascending', 'descending'),
+};
 
 /** @throws UsageError `usage/invalid-argument` */
 export function planOf<T>(query: Query<T>): Plan {
@@ -78,6 +85,7 @@ export function planOf<T>(query: Query<T>): Plan {
 
 function orderOf(by: unknown): Plan['order'][number] {
   if (typeof by === 'string') return { field: by, isDescending: false };
+  requireOptions('orderBy', by, ORDER);
   const { field, direction = 'ascending' } = (by ?? {}) as Record<string, unknown>;
   const isDescending = direction === 'descending';
   if (typeof field === 'string' && (isDescending || direction === 'ascending'))
@@ -91,9 +99,15 @@ function invalid(message: string): UsageError {
   return new UsageError('usage/invalid-argument', message);
 }
 
+const HOW_TO_COMPARE = `a comparison has ${[...OPERATORS].join(', ')}, and an object is compared by { eq: ... }`;
+
 function conditionsOf(field: string, wanted: unknown): Condition[] {
   if (!isComparison(wanted)) return [{ field, operator: 'eq', operand: wanted }];
-  return Object.entries(wanted).map(([operator, operand]) => {
+  const comparisons = Object.entries(wanted);
+  if (comparisons.length === 0) throw invalid(`where.${field} has no operator; ${HOW_TO_COMPARE}`);
+  return comparisons.map(([operator, operand]) => {
+    if (!OPERATORS.has(operator))
+      throw invalid(`where.${field}.${operator} is no operator; ${HOW_TO_COMPARE}`);
     if (operator === 'in' && !Array.isArray(operand)) {
       throw invalid(`where.${field}.in must be a list, not ${shown(operand)}`);
     }
@@ -101,16 +115,11 @@ function conditionsOf(field: string, wanted: unknown): Condition[] {
   });
 }
 
+/** A plain object. Taken for a value, a slip of the pen in an operator would find nothing, silently. */
 function isComparison(wanted: unknown): wanted is Comparison<unknown> {
-  if (
-    typeof wanted !== 'object' ||
-    wanted === null ||
-    Array.isArray(wanted) ||
-    wanted instanceof Date
-  )
-    return false;
-  const keys = Object.keys(wanted);
-  return keys.length > 0 && keys.every((key) => OPERATORS.has(key));
+  if (typeof wanted !== 'object' || wanted === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(wanted);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** A cursor: the values of the order's fields of the last item, and its id. */
@@ -175,7 +184,7 @@ function compareTexts(a: string, b: string): number {
 }
 
 /** Halves of characters beyond 16 bits come after all others. */
-function afterSurrogates(unit: number): number {
+export function afterSurrogates(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit >= 0xe000 ? unit - 0x800 : unit + 0x2000;
 }
@@ -185,33 +194,10 @@ function comparable(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? encodeValue(value) : value;
 }
 
-function rankOf(value: unknown): number {
+/** The kind of a value: kinds come one after another, and only values of one kind are compared. */
+export function rankOf(value: unknown): number {
   if (value === undefined || value === null) return 0;
   if (typeof value === 'boolean') return 1;
   if (typeof value === 'number' || typeof value === 'bigint' || value instanceof Date) return 2;
   return typeof value === 'string' ? 3 : 4;
-}
-
-/**
- * What of a field goes into its index: text and numbers as they are, dates, booleans and big integers as
- * numbers. An indexed field holds values of one type: false and 0 would stand in one place.
- */
-export function indexValue(value: unknown): string | number | null {
-  switch (typeof value) {
-    case 'string':
-      return value;
-    case 'boolean':
-      return value ? 1 : 0;
-    case 'number':
-      return Number.isNaN(value) ? null : finite(value);
-    case 'bigint':
-      return finite(Number(value));
-    default:
-      return value instanceof Date && !Number.isNaN(value.getTime()) ? value.getTime() : null;
-  }
-}
-
-/** Databases store no infinity; nothing else stands where it is put. -0 and 0 are one. */
-function finite(value: number): number {
-  return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, value)) || 0;
 }

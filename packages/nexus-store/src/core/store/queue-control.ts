@@ -24,11 +24,12 @@ import {
 } from '../queue/control.ts';
 import { entryView, seqOfEntryId } from '../queue/entry-view.ts';
 import { effectiveRank, findEntry } from '../queue/lanes.ts';
+import { claimStates } from '../queue/leases.ts';
 import { laneEntries } from '../queue/lookup.ts';
 import { requireRank } from '../queue/priority-sync-queue.ts';
 import { detailOf, type EntryRecord, type RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
-import { conflictContext, decisionOf } from '../sync/conflict-decisions.ts';
+import { conflictContext, decisionOf, requireOwnId } from '../sync/conflict-decisions.ts';
 import type { Resolution } from '../sync/conflict-strategy.ts';
 import type { BackendCore } from './backend-core.ts';
 import { exportDeadLetters, type DeadLetterFilter } from './dead-letters.ts';
@@ -91,7 +92,7 @@ export class QueueControl {
     collection: string | undefined,
     limit: number = LIST_LIMIT,
   ): Promise<readonly Entry[]> {
-    const { writer, partition } = await this.#opened();
+    const { writer, partition, runtime } = await this.#opened();
     return writer.read(async (uow) => {
       const found: Entry[] = [];
       const most = Math.min(limit, await countWaiting(uow, partition, collection));
@@ -100,7 +101,8 @@ export class QueueControl {
       for await (const entry of entriesInOrder(uow, partition)) {
         if (found.length >= most) break;
         const isWanted = collection === undefined || entry.collection === collection;
-        if (entry.state !== 'dead' && isWanted) found.push(await view(uow, entry));
+        if (entry.state !== 'dead' && isWanted)
+          found.push(await view(uow, entry, runtime.clock.now()));
       }
       return found;
     });
@@ -146,26 +148,29 @@ export class QueueControl {
   }
 
   async #laneOf(collection: string, id: EntityId, limit: number): Promise<readonly Entry[]> {
-    const { writer, partition } = await this.#opened();
+    const { writer, partition, runtime } = await this.#opened();
     return writer.read(async (uow) => {
       const row = await uow.row(partition, collection, id);
       const lane = row === undefined ? [] : await laneEntries(uow, row);
-      return Promise.all(lane.slice(0, limit).map((entry) => view(uow, entry)));
+      return Promise.all(
+        lane.slice(0, limit).map((entry) => view(uow, entry, runtime.clock.now())),
+      );
     });
   }
 
   async deadLetters(filter: DeadLetterFilter): Promise<readonly Entry[]> {
     requireOptions('a filter of dead letters', filter, FILTER);
-    const { writer, partition } = await this.#opened();
+    const { writer, partition, runtime } = await this.#opened();
     return writer.read(async (uow) => {
       const dead = await deadEntries(uow, partition, LIST_LIMIT);
       const found = dead.filter((entry) => matchesFilter(entry, filter));
-      return Promise.all(found.map((entry) => view(uow, entry)));
+      return Promise.all(found.map((entry) => view(uow, entry, runtime.clock.now())));
     });
   }
 
   async entry(id: EntryId): Promise<Entry | undefined> {
-    return this.#read(id, async (uow, entry) => view(uow, entry));
+    const { clock } = this.#core.runtime;
+    return this.#read(id, async (uow, entry) => view(uow, entry, clock.now()));
   }
 
   async retry(id: EntryId): Promise<RetryResult> {
@@ -193,6 +198,7 @@ export class QueueControl {
   async #retryThose(uow: UnitOfWork, letters: readonly Entry[]): Promise<number> {
     const { partition, newKey, limits, collections } = this.#core;
     let count = 0;
+    if (!uow.isOpen(partition)) return count;
     for (const { seq } of letters) {
       const entry = await findEntry(uow, partition, seq);
       if (entry === undefined) continue;
@@ -216,7 +222,7 @@ export class QueueControl {
 
   async cancel(id: EntryId): Promise<CancelResult> {
     return this.#write<CancelResult>(id, 'not-found', (uow, seq, core) =>
-      cancelEntry(uow, core.partition, seq, core.collections.rulesOf),
+      cancelEntry(uow, core.partition, seq, core.collections.rulesOf, core.runtime.clock.now()),
     );
   }
 
@@ -236,7 +242,8 @@ export class QueueControl {
       const row = await uow.row(entry.partition, entry.collection, entry.entity);
       const sides = { entry, row, remote: remoteOf(entry, row) };
       const { base, local, remote } = conflictContext(this.#core.context, sides, NEVER);
-      return { entry: await view(uow, entry), id: entry.entity, base, local, remote };
+      const seen = await view(uow, entry, this.#core.runtime.clock.now());
+      return { entry: seen, id: entry.entity, base, local, remote };
     });
   }
 
@@ -249,8 +256,10 @@ export class QueueControl {
       const entry = await findEntry(uow, core.partition, seq);
       if (entry === undefined) return false;
       const row = await uow.row(entry.partition, entry.collection, entry.entity);
-      const decision = decisionOf(core, remoteOf(entry, row), resolution);
       const { rulesOf } = core.collections;
+      if (resolution.use === 'merged')
+        requireOwnId(rulesOf(entry.collection), resolution.value, entry.entity);
+      const decision = decisionOf(core, remoteOf(entry, row), resolution);
       return resolveConflict(uow, core.partition, seq, () => decision, rulesOf);
     });
     if (resolved) this.#core.wake();
@@ -287,7 +296,10 @@ export class QueueControl {
     const seq = seqOfEntryId(id);
     if (seq === null) return missing;
     const core = await this.#opened();
-    const result = await core.writer.write((uow) => change(uow, seq, core));
+    const result = await core.writer.write((uow) =>
+      // What was discarded is nowhere any more, though it may not be erased yet.
+      uow.isOpen(core.partition) ? change(uow, seq, core) : missing,
+    );
     core.onChanged();
     return result;
   }
@@ -324,9 +336,9 @@ function remoteOf(entry: EntryRecord, row: RowRecord | undefined): RemoteState {
   return detailOf(entry).conflict ?? { version: row?.version ?? null, value: row?.shadow ?? null };
 }
 
-async function view(uow: UnitOfWork, entry: EntryRecord): Promise<Entry> {
-  const leased = await uow.leasedPositions();
-  return entryView(entry, await effectiveRank(uow, entry), leased.has(entry.position));
+async function view(uow: UnitOfWork, entry: EntryRecord, now: number): Promise<Entry> {
+  const claims = await claimStates(uow, now);
+  return entryView(entry, await effectiveRank(uow, entry), claims.get(entry.position));
 }
 
 function matchesFilter(entry: EntryRecord, filter: DeadLetterFilter): boolean {

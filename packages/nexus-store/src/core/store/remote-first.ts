@@ -2,13 +2,14 @@ import { RemoteError, type RemoteErrorCode } from '../model/errors.ts';
 import type { Outcome } from '../model/outcome.ts';
 import { decodeValue, encodeValue, wireJson } from '../model/value-codec.ts';
 import type { OutgoingEntry, RemoteContext } from '../ports/remote.ts';
+import { noteAcknowledgements } from '../queue/acknowledgements.ts';
+import { hasOtherId } from '../queue/collection-rules.ts';
 import { rebaseOnPull } from '../queue/conflict.ts';
 import { emptyRow, type RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { checkedOutcomes, unusable } from '../sync/outcome-check.ts';
 import { limitedSignal, withPatience } from '../sync/patience.ts';
 import { CLOSING_MS, type RunWindow } from '../sync/run-window.ts';
-import { ABORT_GRACE_MS } from '../sync/send-batch.ts';
 import type { Principal } from '../sync/sync-context.ts';
 import type { BackendCore } from './backend-core.ts';
 import { requireIdle } from './local-write.ts';
@@ -38,31 +39,35 @@ async function writeAs(
   const stored = await core.writer.read((uow) => uow.row(partition, collection, id));
   const row = requireIdle(stored, partition, mutation);
   const started = core.engine.beginRequest();
-  const outcome = await pushOne(core, outgoingEntry(core, mutation, row), window, principal);
+  const entry = outgoingEntry(core, mutation, row);
+  const outcome = await pushOne(core, entry, window, principal);
   await core.engine.learn(outcome, started, window);
   if (outcome.kind !== 'applied') throw refusal(outcome);
   const { version = null, value } = outcome;
-  await core.writer.write((uow) => storeApplied(core, uow, partition, mutation, version, value), {
-    rows: [{ partition, collection, id }],
-  });
+  const key = entry.idempotencyKey;
+  await core.writer.write(
+    (uow) => storeApplied(core, uow, partition, mutation, { key, version, value }),
+    { rows: [{ partition, collection, id }] },
+  );
 }
 
 /** One request, which neither hangs nor throws. */
 async function pushOne(
-  { runtime, remote, engine }: BackendCore,
+  { runtime, remote, engine, context: { options } }: BackendCore,
   entry: OutgoingEntry,
   window: RunWindow,
   principal: Principal,
 ): Promise<Outcome> {
   const { clock, timers } = runtime;
-  const { signal, release } = limitedSignal(timers, window.signal, window.leftMs);
+  const timeoutMs = Math.min(options.requestTimeoutMs, window.leftMs);
+  const { signal, release } = limitedSignal(timers, window.signal, timeoutMs);
   const maySend = (): boolean => window.leftMs > 0 && engine.mayCall;
   const context: RemoteContext = { signal, maySend, now: clock.now(), principal: principal.id };
   const push = async (): Promise<readonly Outcome[]> =>
     checkedOutcomes(await remote.push([entry], context), 1, clock.now());
   try {
     const late = (): readonly Outcome[] => unusable(1, 'remote/timeout', clock.now());
-    const [outcome] = await withPatience(timers, push(), signal, ABORT_GRACE_MS, late);
+    const [outcome] = await withPatience(timers, push(), signal, () => window.graceMs, late);
     return outcome as Outcome;
   } catch (error) {
     throw new RemoteError('remote/protocol', 'the remote threw', { cause: error });
@@ -71,25 +76,33 @@ async function pushOne(
   }
 }
 
+interface Applied {
+  readonly key: string;
+  readonly version: string | null;
+  /** The server's value; undefined if it did not send one. */
+  readonly value: unknown;
+}
+
 /** What the server has now. Writes that were queued meanwhile are laid over it. */
 async function storeApplied(
   core: BackendCore,
   uow: UnitOfWork,
   partition: number,
   mutation: Mutation,
-  version: string | null,
-  value: unknown,
+  { key, version, value }: Applied,
 ): Promise<void> {
   const { collection, id, rules } = mutation;
   const row = (await uow.row(partition, collection, id)) ?? emptyRow(partition, collection, id);
   const before = row.depth === 0 ? row.value : row.shadow;
   const text =
-    value === undefined
+    value === undefined || hasOtherId(rules, value, id)
       ? afterMutation(before, mutation)
       : value === null
         ? null
         : encodeValue(value);
-  const fetched = { ...row, fetchedAt: core.runtime.clock.now() };
+  const fetched = { ...row, fetchedAt: uow.state.fetchedAt(core.runtime.clock.now()) };
+  if (rules.isPulled === true)
+    noteAcknowledgements(uow, [{ partition, collection, entity: id, key }]);
   if (row.depth > 0) await rebaseOnPull(uow, fetched, { value: text, version }, false, rules);
   else if (text === null) uow.deleteRow(row);
   else uow.putRow({ ...fetched, value: text, version });

@@ -1,10 +1,12 @@
 import type { EntityId } from '../model/entry.ts';
-import { decodeValue } from '../model/value-codec.ts';
-import type { Key, ScanRange } from '../ports/storage.ts';
+import { decodeStored } from '../model/stored-text.ts';
+import { isNexusError } from '../model/errors.ts';
+import type { Key, ScanRange, StoredRecord } from '../ports/storage.ts';
 import type { RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
-import { restField } from './field-indexes.ts';
-import type { IndexRange } from './index-choice.ts';
+import type { IndexRange, IndexUse } from './index-choice.ts';
+import { indexName, placeOfValue } from './index-place.ts';
+import { fieldOf } from './query.ts';
 
 /** A row that a query found. */
 export interface Found {
@@ -13,9 +15,19 @@ export interface Found {
   readonly value: unknown;
 }
 
+/** A part of an index: of its own places, or of those beside it. */
+export interface IndexPart {
+  readonly field: string;
+  readonly isBeside: boolean;
+  readonly range: IndexRange;
+}
+
 const CHUNK = 500;
 
-/** The rows of one collection that the app sees, in chunks. */
+/**
+ * The rows of one collection that the app sees, in chunks. A row whose value is damaged is left out: the
+ * rest of the collection is no less readable for it.
+ */
 export class RowSource {
   readonly #uow: UnitOfWork;
   readonly #partition: number;
@@ -36,34 +48,33 @@ export class RowSource {
         ...(from === undefined ? {} : { from, fromOpen: true }),
         limit: CHUNK,
       })) as unknown as readonly RowRecord[];
-      for (const row of rows) if (row.value !== null) yield found(row);
+      for (const row of rows) {
+        const found = readRow(this.#uow, row);
+        if (found !== undefined) yield found;
+      }
       if (rows.length < CHUNK) return;
       from = [(rows.at(-1) as RowRecord).id];
     }
   }
 
-  /** Those in the ranges of an index. */
-  async *byField(field: string, ranges: readonly IndexRange[]): AsyncGenerator<Found> {
-    for (const range of ranges) yield* this.inOrder(field, range, false, CHUNK);
+  /** All that an index use names, in no order. */
+  async *byField({ field, among, flags, rest }: IndexUse): AsyncGenerator<Found> {
+    for (const range of [rest, flags])
+      if (range !== null) yield* this.inOrder({ field, isBeside: true, range }, false, CHUNK);
+    for (const range of among) yield* this.inOrder({ field, isBeside: false, range }, false, CHUNK);
   }
 
-  /** Those that stand beside the index: their field has no value that could be in it. */
-  rest(field: string): AsyncGenerator<Found> {
-    return this.inOrder(restField(field), {}, false, CHUNK);
-  }
-
-  /** Those in a range of an index, in its order, ties by id. */
+  /** Those in a part of an index, in its order, ties by id. */
   async *inOrder(
-    field: string,
-    range: IndexRange,
+    { field, isBeside, range }: IndexPart,
     isDescending: boolean,
     chunk: number,
   ): AsyncGenerator<Found> {
-    const prefix = [this.#partition, this.#collection, field];
+    const prefix = [this.#partition, this.#collection, indexName(field, isBeside)];
     let next: ScanRange = { ...range, prefix, reverse: isDescending, limit: chunk };
     for (;;) {
       const hits = await this.#uow.scan('fields', next);
-      yield* await this.#rows(hits.map((hit) => hit['id'] as EntityId));
+      yield* await this.#rows(hits, field, isBeside);
       const last = hits.at(-1);
       if (hits.length < chunk || last === undefined) return;
       const key = [last['value'], last['id']] as Key;
@@ -73,23 +84,40 @@ export class RowSource {
     }
   }
 
-  async #rows(ids: readonly EntityId[]): Promise<Found[]> {
-    const keys = ids.map((id) => ({
+  async #rows(
+    hits: readonly StoredRecord[],
+    field: string,
+    isBeside: boolean,
+  ): Promise<readonly Found[]> {
+    const keys = hits.map((hit) => ({
       partition: this.#partition,
       collection: this.#collection,
-      id,
+      id: hit['id'] as EntityId,
     }));
     await this.#uow.preloadRows(keys);
     const rows: Found[] = [];
-    for (const { id } of keys) {
+    for (const [index, { id }] of keys.entries()) {
       const row = await this.#uow.row(this.#partition, this.#collection, id);
-      if (row !== undefined && row.value !== null) rows.push(found(row));
+      const found = row === undefined ? undefined : readRow(this.#uow, row);
+      if (found === undefined) continue;
+      // A row that was damaged while its value changed may have left its former place behind.
+      const place = placeOfValue(fieldOf(found.value, field));
+      if (place.isBeside === isBeside && place.value === hits[index]?.['value']) rows.push(found);
     }
     return rows;
   }
 }
 
-function found(row: RowRecord): Found {
-  const text = row.value as string;
-  return { id: row.id, text, value: decodeValue(text) };
+/** The value that the app sees; undefined if it sees none, or if it cannot be read. */
+export function readRow(uow: UnitOfWork, row: RowRecord): Found | undefined {
+  const { id, value: text } = row;
+  if (text === null) return undefined;
+  const key = [row.partition, row.collection, id];
+  try {
+    return { id, text, value: decodeStored(text, 'rows', key) };
+  } catch (error) {
+    if (!isNexusError(error, 'storage/corrupt')) throw error;
+    uow.noteDamage('rows', key);
+    return undefined;
+  }
 }

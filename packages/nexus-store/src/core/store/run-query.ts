@@ -1,8 +1,9 @@
 import type { EntityId } from '../model/entry.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
-import { chooseIndex, chooseOrder, type IndexRange, type IndexUse } from './index-choice.ts';
-import { compare, cursorOf, fieldOf, indexValue, matches, type Plan } from './query.ts';
-import { RowSource, type Found } from './row-source.ts';
+import { chooseIndex, chooseOrder, type IndexUse } from './index-choice.ts';
+import { BESIDE, placeOfValue } from './index-place.ts';
+import { compare, cursorOf, fieldOf, matches, rankOf, type Plan } from './query.ts';
+import { RowSource, type Found, type IndexPart } from './row-source.ts';
 
 export interface FoundPage {
   readonly items: readonly Found[];
@@ -27,7 +28,7 @@ export async function runQuery(
   const use = chooseIndex(plan, indexes);
   const isSorted = plan.order.length === 0 && use === null;
   const after = isSorted && plan.after !== null ? (plan.after.at(-1) as EntityId) : null;
-  const rows = use === null ? source.byId(after) : source.byField(use.field, use.ranges);
+  const rows = use === null ? source.byId(after) : source.byField(use);
   const found: Found[] = [];
   for await (const item of rows) {
     if (matches(item.value, plan.conditions)) found.push(item);
@@ -68,36 +69,61 @@ function compareBy(plan: Plan, a: readonly unknown[], b: readonly unknown[]): nu
   return plan.order.at(-1)?.isDescending === true ? -order : order;
 }
 
+const REST_CHUNK = 500;
+
 /** Merges the index, read in its order, with the few rows that stand beside it. */
 async function takeInOrder(source: RowSource, use: IndexUse, plan: Plan): Promise<Found[]> {
   const isWanted = (item: Found): boolean =>
     matches(item.value, plan.conditions) && isAfterCursor(item, plan);
+  const { field, rest: range } = use;
   const rest: Found[] = [];
-  for await (const item of source.rest(use.field)) if (isWanted(item)) rest.push(item);
+  const chunk = Math.min(500, Math.max(50, plan.limit + 1));
+  if (range !== null) {
+    for await (const item of source.inOrder({ field, isBeside: true, range }, false, REST_CHUNK))
+      if (isWanted(item)) rest.push(item);
+  }
   const waiting = [...inOrder(rest, plan)];
   const taken: Found[] = [];
   const isDescending = plan.order[0]?.isDescending === true;
-  const chunk = Math.min(500, Math.max(50, plan.limit + 1));
-  const range = fromCursor(use.ranges[0] ?? {}, plan, isDescending);
-  for await (const item of source.inOrder(use.field, range, isDescending, chunk)) {
-    if (!isWanted(item)) continue;
-    const key = keyOf(item, plan);
-    while (waiting[0] !== undefined && compareBy(plan, keyOf(waiting[0], plan), key) < 0)
-      taken.push(waiting.shift() as Found);
-    taken.push(item);
-    if (taken.length > plan.limit) return taken;
+  for (const part of partsInOrder(use, plan, isDescending)) {
+    for await (const item of source.inOrder(part, isDescending, chunk)) {
+      if (!isWanted(item)) continue;
+      const key = keyOf(item, plan);
+      while (waiting[0] !== undefined && compareBy(plan, keyOf(waiting[0], plan), key) < 0)
+        taken.push(waiting.shift() as Found);
+      taken.push(item);
+      if (taken.length > plan.limit) return taken;
+    }
   }
   return [...taken, ...waiting];
 }
 
-/** The part of a range that is behind the cursor, where the cursor stands in the index. */
-function fromCursor(range: IndexRange, plan: Plan, isDescending: boolean): IndexRange {
-  if (plan.after === null) return range;
-  const [field, id] = plan.after;
-  const value = indexValue(field);
-  if (value === null || typeof field === 'boolean') return range;
-  const key = [value, id as EntityId];
-  return isDescending
-    ? { ...range, to: key, toOpen: true }
-    : { ...range, from: key, fromOpen: true };
+/** Kinds of values by their `rankOf`: booleans, then numbers and texts. */
+const FLAG_RANK = 1;
+const AMONG_RANKS = [2, 3] as const;
+
+/** The parts of an index in the order asked for, as far as they are behind the cursor. */
+function partsInOrder(use: IndexUse, plan: Plan, isDescending: boolean): readonly IndexPart[] {
+  const { field, flags } = use;
+  const among = use.among.map((range) => ({ field, isBeside: false, range, ranks: AMONG_RANKS }));
+  const beside =
+    flags === null
+      ? []
+      : [{ field, isBeside: true, range: flags, ranks: [FLAG_RANK, FLAG_RANK] as const }];
+  const parts = isDescending ? [...among, ...beside] : [...beside, ...among];
+  if (plan.after === null) return parts;
+  const [value, id] = plan.after;
+  const rank = rankOf(value);
+  const place = placeOfValue(value);
+  const isPlaced = !place.isBeside || (place.value as number) >= BESIDE.no;
+  return parts
+    .filter(({ ranks: [first, last] }) => (isDescending ? first <= rank : last >= rank))
+    .map((part) => {
+      if (!isPlaced || part.isBeside !== place.isBeside) return part;
+      const key = [place.value, id as EntityId];
+      const range = isDescending
+        ? { ...part.range, to: key, toOpen: true }
+        : { ...part.range, from: key, fromOpen: true };
+      return { ...part, range };
+    });
 }

@@ -1,3 +1,4 @@
+import { isObject, readFact } from '../queue/facts.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 
 /** The record `session` of the table `meta`: what outlives the process, apart from data. */
@@ -10,8 +11,8 @@ export interface Session {
 const NAME = 'session';
 
 export async function readSession(uow: UnitOfWork): Promise<Session> {
-  const record = await uow.get('meta', [NAME]);
-  return record === undefined ? {} : (JSON.parse(record['value'] as string) as Session);
+  // Nobody is signed in rather than somebody else.
+  return (await readFact<Session>(uow, NAME, isObject)) ?? {};
 }
 
 export async function changeSession(uow: UnitOfWork, change: Session): Promise<void> {

@@ -1,7 +1,6 @@
 import { LiveValue, type Live } from '../model/live.ts';
 import type { Runtime } from '../ports/runtime.ts';
-import { oldestPending } from '../queue/claim.ts';
-import type { Counters } from '../queue/unit-of-work.ts';
+import type { Counters, UnitOfWork } from '../queue/unit-of-work.ts';
 import type { Writer } from '../queue/writer.ts';
 import type { Engine } from '../sync/engine.ts';
 import { askedToWaitUntil, blockOf } from '../sync/gate.ts';
@@ -17,6 +16,17 @@ export interface Counts {
   readonly counters: Counters;
   /** By collection; those with nothing waiting are absent. */
   readonly collections: { readonly [collection: string]: number };
+}
+
+/** The status of one user as it was read. */
+export interface StatusReading {
+  readonly partition: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly rest: Rest;
+  readonly counts: Counts;
+  /** What the last commit had left when the reading began. */
+  readonly seen: Counts | undefined;
 }
 
 export interface StatusSources {
@@ -107,54 +117,46 @@ export class StatusKeeper {
 
   /** Reads everything anew. Another user's counters are forgotten with `isAnew`. */
   async refreshNow(isAnew = false): Promise<Rest> {
-    const { runtime, writer, engine, partition: currentPartition } = this.#sources;
-    const partition = currentPartition();
-    const now = runtime.clock.now();
+    const { writer, partition } = this.#sources;
     if (isAnew) this.#counts = undefined;
-    const before = this.#counts;
-    const reading = await writer.read(async (uow) => {
-      const rest = await readRest(uow, partition, engine.isHalted, now);
-      const oldest = rest.remaining === 0 ? null : await oldestPending(uow, partition);
-      let claimed = 0;
-      for (const lease of (await uow.leases()).values()) {
-        if (lease.partition === partition)
-          claimed += (JSON.parse(lease.positions) as number[]).length;
-      }
-      const counts = {
-        counters: uow.counters(partition),
-        collections: uow.state.collections(partition),
-      };
-      return { rest, claimed, oldest, counts };
-    });
-    const { rest, claimed, oldest } = reading;
-    if (this.#isClosed || partition !== currentPartition()) return rest;
-    this.#rest = rest;
-    // A commit since then knows better.
-    const isOvertaken = this.#counts !== before && this.#counts !== undefined;
-    const counts = isOvertaken ? (this.#counts ?? reading.counts) : reading.counts;
-    this.#counts = counts;
-    this.#publish(rest, counts, claimed, oldest?.enqueuedAt ?? null, now);
-    this.#sources.onLooked();
-    return rest;
+    const reading = await writer.read((uow) => this.read(uow, partition()));
+    this.adopt(reading);
+    return reading.rest;
   }
 
-  #publish(
-    rest: Rest,
-    { counters, collections }: Counts,
-    claimed: number,
-    oldestPendingAt: number | null,
-    now: number,
-  ): void {
+  /** Reads everything of one user, for `adopt`. */
+  async read(uow: UnitOfWork, partition: number): Promise<StatusReading> {
+    const { runtime, engine } = this.#sources;
+    const at = runtime.clock.now();
+    const seen = this.#counts;
+    const rest = await readRest(uow, partition, engine.isHalted, at);
+    const collections = uow.state.collections(partition);
+    const counts = { counters: uow.counters(partition), collections };
+    return { partition, at, rest, counts, seen };
+  }
+
+  /** Shows what was read, once the transaction has ended. */
+  adopt({ partition, at, rest, counts: found, seen }: StatusReading): void {
+    if (this.#isClosed || partition !== this.#sources.partition()) return;
+    this.#rest = rest;
+    // A commit since then knows better.
+    const counts = this.#counts === seen ? found : (this.#counts ?? found);
+    this.#counts = counts;
+    this.#publish(rest, counts, at);
+    this.#sources.onLooked();
+  }
+
+  #publish(rest: Rest, { counters, collections }: Counts, now: number): void {
     const { engine, calledAt } = this.#sources;
     const counts = countsOf(counters);
     const status: SyncStatus = {
       phase: engine.phase,
       ...counts,
-      claimed,
-      oldestPendingAt,
+      claimed: rest.claimed,
+      oldestPendingAt: rest.oldestAt,
       blockedBy: this.#blockedBy(rest, now),
       nextAttemptAt: calledAt() ?? nextAttemptAt(rest, now),
-      lastSyncedAt: engine.lastSyncedAt,
+      lastSyncedAt: latest(rest.syncedAt, engine.lastSyncedAt),
       lastFailure: rest.gate.failure ?? engine.lastFailure,
       progress: this.#progress(counts.pending),
     };
@@ -203,6 +205,10 @@ export class StatusKeeper {
 function pendingIn(counts: Counts | undefined, collection: string): number {
   if (counts === undefined || !Object.hasOwn(counts.collections, collection)) return 0;
   return counts.collections[collection] ?? 0;
+}
+
+function latest(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.max(one, other);
 }
 
 function countsOf(counters: Counters): Pick<SyncStatus, 'pending' | 'dead' | 'conflicts'> {

@@ -172,7 +172,12 @@ export class StoreBackend {
 
   // ---- the queue, for people ---------------------------------------------------------------------
 
-  /** Everything that is queued, in the order it would be sent, then what waits. */
+  /**
+   * Everything that is queued: first what may be sent now, in the order in which it would be; then what waits
+   * for something (its turn behind an older write of its entity, what it comes `after`, the rest of its
+   * transaction, a time, a decision), the oldest first. What waits behind a write of the first part may well
+   * be sent before the end of that part: it gets its place when that write has gone.
+   */
   async pendingChanges(options: PendingOptions = {}): Promise<readonly Entry[]> {
     requireOptions('pendingChanges', options, PENDING_OPTIONS);
     return this.#control.pendingChanges(options.collection, options.limit);
@@ -255,7 +260,12 @@ export class StoreBackend {
 
   /**
    * Nobody is signed in any more. What was not sent is kept, unseen, until the same user returns
-   * (default), sent first as far as the timeout allows, or deleted with the user's rows.
+   * (default), sent first as far as the timeout allows, or deleted with the user's rows. What is deleted is
+   * gone for the app and for the server in the moment in which the user is signed out; that it is erased from
+   * the device as well is waited for.
+   *
+   * @throws StorageError if the database failed. If nobody is signed in afterwards (`principal` is null), only
+   *   the erasing was cut off: it goes on by itself, also after a restart
    */
   signOut(options: SignOutOptions = {}): Promise<void> {
     return this.#principals.signOut(options);
@@ -291,6 +301,11 @@ export class StoreBackend {
   /** @internal Another context may have committed something that a run under way should know of. */
   lookAgain(): void {
     this.#core.engine.notify(0);
+  }
+
+  /** @internal How many records of a discarded user are erased in one commit. */
+  eraseInStepsOf(count: number): void {
+    this.#core.eraser.setStep(count);
   }
 
   /** @internal Whether to listen to the server's hints here. */

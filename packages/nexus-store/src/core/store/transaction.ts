@@ -147,7 +147,7 @@ class PendingWrites implements TransactionStores {
       if (mutation.collection === access.collection && mutation.id === key)
         text = afterMutation(text, mutation);
     }
-    return text === null ? undefined : access.decode(text);
+    return text === null ? undefined : access.decode(text, key);
   }
 
   /** What was written so far, in the transactions around this one too. */

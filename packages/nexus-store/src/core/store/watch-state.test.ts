@@ -138,6 +138,26 @@ describe('the state of what is watched', () => {
     ]);
   });
 
+  test('is not followed by a listener that cannot be called', async () => {
+    const storage = watchedStorage();
+    const fixture = world({ storage });
+    await fixture.backend.open();
+    const watch = fixture.notes.watch('a', here);
+    await fixture.settle();
+
+    expect(() => watch.subscribe(5 as never)).toThrow(/listener/);
+    expect(() => watch.state.subscribe(undefined as never)).toThrow(/listener/);
+    await fixture.runtime.advance('1s');
+    const { reads } = storage;
+    await fixture.backend.refresh();
+    const idle = storage.reads - reads;
+    watch.subscribe(() => {});
+    await fixture.backend.refresh();
+
+    // A refresh reads what is listened to as well.
+    expect(storage.reads - reads).toBeGreaterThan(2 * idle);
+  });
+
   test('costs one reading where something is watched and listened to in one turn', async () => {
     const storage = watchedStorage();
     const fixture = world({ storage });

@@ -4,6 +4,7 @@ import { answers, fixtures, type BackendFixture } from '../../testing/backend-fi
 import { faultyStorage } from '../../testing/faulty-storage.ts';
 import { memoryRemote } from '../../testing/memory-remote.ts';
 import { createSeededRandom } from '../../testing/seeded-random.ts';
+import { createVirtualRuntime } from '../../testing/virtual-runtime.ts';
 import { whyAsleep } from '../store/why-asleep.ts';
 import { StorageError } from '../model/errors.ts';
 import type { SyncPriority } from '../model/priority.ts';
@@ -115,6 +116,30 @@ describe('the timer', () => {
     const { nextAttemptAt } = fixture.backend.status.current;
 
     expect(nextAttemptAt).toBe(fixture.runtime.clock.now() - 60 + 10_000);
+  });
+
+  test('is shown in whole milliseconds, once, where the monotonic clock counts parts of them', async () => {
+    const runtime = createVirtualRuntime(1);
+    const { timers, random, ids, logger } = runtime;
+    // The two clocks of a platform do not begin their milliseconds together.
+    const elapsed = (): number => {
+      const ms = runtime.clock.elapsed();
+      return ms + ((ms * 0.37) % 1);
+    };
+    const clock = { now: () => runtime.clock.now(), elapsed };
+    const fixture = auto({ runtime, process: { clock, timers, random, ids, logger } });
+    const shown = new Set<number>();
+    fixture.backend.status.subscribe(({ nextAttemptAt }) => {
+      if (nextAttemptAt !== null) shown.add(nextAttemptAt);
+    });
+
+    await fixture.runtime.advance('1ms');
+    for (const id of ['a', 'b', 'c']) {
+      await fixture.notes.save({ id }, { priority: 'low' });
+      await fixture.runtime.advance('60ms');
+    }
+
+    expect([...shown].map(Number.isInteger)).toEqual([true]);
   });
 
   test('is not set again by writes that keep coming', async () => {

@@ -35,6 +35,8 @@ export class AutoSync {
   #cancel: (() => void) | undefined;
   /** On the monotonic clock. */
   #dueAt: number | null = null;
+  /** The same on the wall clock, as it was last given out. */
+  #toldAt: number | null = null;
   #isForEntries = true;
   #failures = 0;
 
@@ -53,10 +55,14 @@ export class AutoSync {
     this.#isRunning = runs.isRunning;
   }
 
-  /** Epoch milliseconds of the next run that is called for; null if none is. */
+  /** Epoch milliseconds, whole, of the next run that is called for; null if none is. */
   get dueAt(): number | null {
+    if (this.#dueAt === null) return null;
     const { clock } = this.#runtime;
-    return this.#dueAt === null ? null : clock.now() + Math.max(0, this.#dueAt - clock.elapsed());
+    const at = Math.ceil(clock.now() + Math.max(0, this.#dueAt - clock.elapsed()));
+    // The wall clock counts whole milliseconds and the other one does not: a millisecond is no news.
+    if (this.#toldAt === null || Math.abs(at - this.#toldAt) > 1) this.#toldAt = at;
+    return this.#toldAt;
   }
 
   /** Entries came. */
@@ -136,5 +142,6 @@ export class AutoSync {
     this.#cancel?.();
     this.#cancel = undefined;
     this.#dueAt = null;
+    this.#toldAt = null;
   }
 }

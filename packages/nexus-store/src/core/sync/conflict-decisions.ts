@@ -1,5 +1,10 @@
+import { shown } from '../model/arguments.ts';
+import type { EntityId } from '../model/entry.ts';
+import { UsageError } from '../model/errors.ts';
 import type { SyncFailure } from '../model/outcome.ts';
+import { isReadable } from '../model/stored-text.ts';
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
+import { hasOtherId, type CollectionRules } from '../queue/collection-rules.ts';
 import type { ConflictDecision, RemoteState } from '../queue/conflict.ts';
 import { applyMutation } from '../queue/fold.ts';
 import { findEntry } from '../queue/lanes.ts';
@@ -63,22 +68,37 @@ export async function decideConflict(
   return { settlement, rowVersion };
 }
 
-/** The server's row is not known and cannot be fetched now: the entry is sent again later. */
+/**
+ * The server's row is not known and cannot be fetched now: the entry is sent again later, as often as any
+ * other that the server did not take.
+ */
 function later(
   { runtime, options }: SyncContext,
   entry: EntryRecord,
   setting: DecisionSetting,
-  failure: SyncFailure | undefined,
+  said: SyncFailure | undefined,
 ): Settlement {
   if (setting.signal.aborted) return untouched(entry);
+  const failure = failureOf('store/conflict', runtime.clock.now(), said);
+  if (entry.attempts + 1 >= options.maxAttempts)
+    return { kind: 'bury', failure, consumesAttempt: true, ambiguous: 0 };
   const delayMs = backoffDelayMs(options.backoff, entry.attempts, () => runtime.random.float());
   return {
     kind: 'release',
     ambiguous: 0,
     notBefore: runtime.clock.now() + delayMs,
     consumesAttempt: true,
-    failure: failure ?? failureWith('store/conflict', runtime.clock.now()),
+    failure,
   };
+}
+
+/** Our word for it, with what the server said. */
+function failureOf(
+  code: string,
+  at: number,
+  { status, detail }: Partial<SyncFailure> = {},
+): SyncFailure {
+  return { ...failureWith(code, at, detail), ...(status === undefined ? {} : { status }) };
 }
 
 function untouched(entry: EntryRecord): Settlement {
@@ -97,12 +117,7 @@ function settlementOf(
   const at = context.runtime.clock.now();
   if (resolution.use !== 'later')
     return { kind: 'resolve', ...decisionOf(context, remote, resolution) };
-  const { status, detail } = said ?? {};
-  const failure = {
-    ...failureWith(why, at, detail),
-    ...(status === undefined ? {} : { status }),
-  };
-  return { kind: 'conflict', failure, remote };
+  return { kind: 'conflict', failure: failureOf(why, at, said), remote };
 }
 
 export function decisionOf(
@@ -118,7 +133,7 @@ export function decisionOf(
 
 /** The entry and its row as they are now, and what the server has. */
 async function sidesOf(
-  { writer }: SyncContext,
+  { writer, rulesOf }: SyncContext,
   { entry, outcome }: ConflictCase,
   { versions }: DecisionSetting,
 ): Promise<Sides> {
@@ -131,19 +146,24 @@ async function sidesOf(
   // A pull since then is as new as the answer or newer, and does not come again.
   const remote = hasBeenPulled
     ? { value: row?.shadow ?? null, version: row?.version ?? null }
-    : stateOf(outcome);
+    : stateOf(outcome, entry, rulesOf(collection));
   return { entry: current ?? entry, row, remote };
 }
 
-function stateOf(outcome: ConflictCase['outcome']): RemoteState | null {
+function stateOf(
+  outcome: ConflictCase['outcome'],
+  entry: EntryRecord,
+  rules: CollectionRules,
+): RemoteState | null {
   const { remote } = outcome;
   const version = outcome.version ?? null;
   if (remote === undefined) return null;
   if (remote === null) return { value: null, version };
+  if (hasOtherId(rules, remote, entry.entity)) return null;
   try {
     return { value: encodeValue(remote), version };
   } catch {
-    // A value that cannot be stored is as good as one that was not sent.
+    // A value that cannot be stored, as one of another id above, is as good as one that was not sent.
     return null;
   }
 }
@@ -167,7 +187,13 @@ async function ask(
     const asked = strategyOf(context, sides, limited.signal);
     const late = (): Answer | 'cut-off' =>
       signal.aborted ? 'cut-off' : failed('it did not come back in time');
-    return await withPatience<Answer | 'cut-off'>(runtime.timers, asked, limited.signal, 0, late);
+    return await withPatience<Answer | 'cut-off'>(
+      runtime.timers,
+      asked,
+      limited.signal,
+      () => 0,
+      late,
+    );
   } catch (error) {
     return failed(error);
   } finally {
@@ -187,7 +213,19 @@ async function strategyOf(
   if (entry.operation === 'command' && isMerge)
     return { resolution: { use: 'later' }, why: 'store/conflict' };
   const resolution = await resolve<unknown>(strategy, conflictContext(context, sides, signal));
-  return { resolution: checked(resolution), why: 'store/conflict' };
+  const sound = checked(resolution);
+  if (sound.use === 'merged')
+    requireOwnId(context.rulesOf(entry.collection), sound.value, entry.entity);
+  return { resolution: sound, why: 'store/conflict' };
+}
+
+/**
+ * @throws UsageError `usage/invalid-argument` for a merged value with another id: it would be found under
+ * one id and saved under another
+ */
+export function requireOwnId(rules: CollectionRules, value: unknown, id: EntityId): void {
+  if (!hasOtherId(rules, value, id)) return;
+  throw new UsageError('usage/invalid-argument', `the merged value gives ${shown(id)} another id`);
 }
 
 /** @throws TypeError for what is no resolution, or a value that cannot be stored */
@@ -225,6 +263,7 @@ export function conflictContext(
   };
 }
 
+/** A damaged base is no base: the other sides are compared as if nothing were known. */
 function valueOf(text: string | null): unknown {
-  return text === null ? null : decodeValue(text);
+  return text === null || !isReadable(text) ? null : decodeValue(text);
 }

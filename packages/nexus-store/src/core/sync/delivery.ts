@@ -10,11 +10,12 @@ import type { GateLesson } from './gate.ts';
 import type { GateWatch } from './gate-watch.ts';
 import { migrateEntries } from './migrate-entries.ts';
 import { failureWith } from './outcome-check.ts';
-import type { OutcomePolicy, Verdict } from './outcome-policy.ts';
+import type { OutcomePolicy, Judgement } from './outcome-policy.ts';
 import { refundEntries } from './refund.ts';
 import type { RunWindow, SendTimes } from './run-window.ts';
 import { sendBatch, type Sent } from './send-batch.ts';
-import type { Principal, RunTotals, SyncContext } from './sync-context.ts';
+import { pullsAnything, type Principal, type RunTotals, type SyncContext } from './sync-context.ts';
+import { noteSynced } from './synced-at.ts';
 
 /** What a conflict handler must leave of the claim's time, to store what it decided. */
 const SETTLE_MARGIN_MS = 5_000;
@@ -46,11 +47,17 @@ const UNTOUCHED: Extract<Settlement, { kind: 'release' }> = {
 export class Delivery {
   readonly #setting: DeliverySetting;
   readonly #claim: Claim;
+  readonly #onLanding: () => void;
   readonly #claimedAt: number;
 
-  constructor(setting: DeliverySetting, claim: Claim) {
+  /**
+   * @param onLanding what the server said is about to be stored, all of it, and nothing hinders the next
+   *   request: what is claimed in answer to this call shares the commit, and sees what it changed
+   */
+  constructor(setting: DeliverySetting, claim: Claim, onLanding: () => void) {
     this.#setting = setting;
     this.#claim = claim;
+    this.#onLanding = onLanding;
     this.#claimedAt = setting.context.runtime.clock.elapsed();
   }
 
@@ -86,17 +93,17 @@ export class Delivery {
       await this.#settle(settlements, { kind: 'nothing' }, []);
       return 'settled';
     }
-    const verdict = policy.judge(entries, sent.outcomes, clock.now());
-    for (const [seq, settlement] of settlements) verdict.settlements.set(seq, settlement);
+    const judgement = policy.judge(entries, sent.outcomes, clock.now());
+    for (const [seq, settlement] of settlements) judgement.settlements.set(seq, settlement);
     // Cut off by our own deadline: that says nothing of the endpoint.
     const isOwnDoing = !sent.isAnswered && window.end !== undefined;
     const lesson: GateLesson = isOwnDoing
       ? { kind: 'nothing' }
-      : gates.lesson(verdict.endpoint, verdict.works, number);
-    const { endpoint } = verdict;
+      : gates.lesson(judgement.endpoint, judgement.works, number);
+    const { endpoint } = judgement;
     const end = endpoint === null ? 'settled' : endpoint.isOffline ? 'offline' : 'blocked';
     try {
-      await this.#settleVerdict(verdict, lesson, sent);
+      await this.#settleJudgement(judgement, lesson, sent);
     } catch (error) {
       if (!isNexusError(error, 'queue/claim-lost')) throw error;
       this.#onError(error);
@@ -137,14 +144,15 @@ export class Delivery {
   }
 
   /** What is known is stored at once; what a conflict handler must decide first, after it. */
-  async #settleVerdict(verdict: Verdict, lesson: GateLesson, sent: Sent): Promise<void> {
-    const { settlements, conflicts } = verdict;
+  async #settleJudgement(judgement: Judgement, lesson: GateLesson, sent: Sent): Promise<void> {
+    const { settlements, conflicts } = judgement;
     this.#setting.totals.conflicts += conflicts.length;
     const waiting = this.#matesOf(conflicts.map(({ entry }) => entry));
     const held = new Map([...settlements].filter(([seq]) => waiting.has(seq)));
     for (const seq of held.keys()) settlements.delete(seq);
+    if (judgement.endpoint === null && conflicts.length === 0) this.#onLanding();
     if (settlements.size > 0 || lesson.kind !== 'nothing')
-      await this.#settleAndLearn(settlements, lesson, verdict.refunds);
+      await this.#settleAndLearn(settlements, lesson, judgement.refunds);
     if (conflicts.length === 0) return;
     const decided = new Map<number, Decided>();
     for (const conflict of conflicts) {
@@ -158,7 +166,7 @@ export class Delivery {
   async #settleAndLearn(
     settlements: Map<number, Settlement>,
     lesson: GateLesson,
-    refunds: Verdict['refunds'],
+    refunds: Judgement['refunds'],
   ): Promise<void> {
     const { context, gates } = this.#setting;
     try {
@@ -170,7 +178,7 @@ export class Delivery {
     }
   }
 
-  async #decide(conflict: Verdict['conflicts'][number], sent: Sent): Promise<Decided> {
+  async #decide(conflict: Judgement['conflicts'][number], sent: Sent): Promise<Decided> {
     const { context, window, pull } = this.#setting;
     const spentMs = context.runtime.clock.elapsed() - this.#claimedAt;
     const patienceMs = Math.max(0, context.options.leaseMs - spentMs - SETTLE_MARGIN_MS);
@@ -189,7 +197,7 @@ export class Delivery {
   async #settle(
     settlements: Map<number, Settlement>,
     lesson: GateLesson,
-    refunds: Verdict['refunds'],
+    refunds: Judgement['refunds'],
     decided: ReadonlyMap<number, Decided> = new Map(),
   ): Promise<void> {
     const { context, gates, totals } = this.#setting;
@@ -203,6 +211,8 @@ export class Delivery {
           if (final.size > 0) await settleClaim(uow, this.#claim, final, rulesOf);
           if ([...final.values()].some(isWait))
             await noteWait(uow, this.#claim.partition, context.runtime.clock.now());
+          if (this.#endsRun(uow))
+            noteSynced(uow, this.#claim.partition, context.runtime.clock.now());
           const revived = await refundEntries(context, uow, this.#claim.partition, refunds);
           return { final, revived, gate: await gates.apply(uow, lesson) };
         },
@@ -216,6 +226,12 @@ export class Delivery {
     totals.dead = Math.max(0, totals.dead - done.revived);
     gates.adopt(done.gate, lesson);
     this.#report(done.final);
+  }
+
+  /** Nothing is left, and nothing is fetched afterwards. */
+  #endsRun(uow: UnitOfWork): boolean {
+    const isLeft = uow.counters(this.#claim.partition).pending.some((count) => count > 0);
+    return !isLeft && !pullsAnything(this.#setting.context);
   }
 
   /** The entries are another runner's by now; what the server said of itself holds all the same. */

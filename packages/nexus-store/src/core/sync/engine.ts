@@ -46,7 +46,6 @@ export class Engine {
   readonly #pullFailures: PullFailures;
   readonly #onChange: () => void;
   readonly #operations = new Set<Operation>();
-  readonly #pulls = new Set<PullPass>();
   readonly #fetches = new Map<string, Promise<void>>();
   #running: { readonly run: Run; readonly report: Promise<SyncReport> } | undefined;
   #held: Promise<unknown> | undefined;
@@ -55,6 +54,7 @@ export class Engine {
   #phase: 'idle' | 'pushing' | 'pulling' = 'idle';
   #isPaused = false;
   #isClosed = false;
+  /** When a run of this process last left nothing to do for the current user; null if none did. */
   lastSyncedAt: number | null = null;
   lastFailure: SyncFailure | null = null;
 
@@ -201,8 +201,6 @@ export class Engine {
   onEvent(event: SyncEvent): void {
     const totals = this.#running?.run.totals;
     if (event.type === 'entry-buried' && totals !== undefined) totals.dead += 1;
-    if (event.type !== 'entry-applied') return;
-    for (const pull of this.#pulls) pull.onApplied(event.collection, event.entityId);
   }
 
   /** Ends everything under way; what was being sent is sent again later with the same key. */
@@ -216,7 +214,10 @@ export class Engine {
   async exclusively<R>(body: () => Promise<R>): Promise<R> {
     while (this.#held !== undefined) await this.#held;
     this.#streaks.forget();
-    const result = this.stop('aborted').then(body);
+    const result = this.stop('aborted').then(() => {
+      this.lastSyncedAt = null;
+      return body();
+    });
     const held = result.catch(() => {});
     this.#held = held;
     try {
@@ -291,7 +292,6 @@ export class Engine {
       emit({ type: 'sync-finished', report });
       return report;
     } finally {
-      this.#pulls.delete(run.pull);
       this.#setPhase('idle');
     }
   }
@@ -302,9 +302,10 @@ export class Engine {
     if (run.window.end !== undefined) return run.window.end;
     if (!hasRemote) return 'offline';
     // A server's wish to be left alone counts even for those who ask explicitly.
-    const gate = await this.#gates.load();
+    const { partition } = run.principal;
+    const [gate, backMs] = await Promise.all([this.#gates.load(), this.#clockBackMs(partition)]);
     if (askedToWaitUntil(gate, runtime.clock.now()) !== null) return 'blocked';
-    await this.#followClock(run.principal.partition);
+    if (backMs > 0) await this.#followClock(partition, backMs);
     let end = await this.#push(run);
     if (end === 'drained') end = await this.#pullAll(run);
     // What came while rows were fetched goes too: a caller counts on what was saved before its call.
@@ -312,12 +313,15 @@ export class Engine {
     return end;
   }
 
+  #clockBackMs(partition: number): Promise<number> {
+    const { writer, runtime } = this.#context;
+    return writer.read((uow) => clockBackMs(uow, partition, runtime.clock.now()));
+  }
+
   /** The clock was moved back: what waits for a time does not wait longer for it. */
-  async #followClock(partition: number): Promise<void> {
+  async #followClock(partition: number, backMs: number): Promise<void> {
     const { writer, runtime } = this.#context;
     const now = runtime.clock.now();
-    const backMs = await writer.read((uow) => clockBackMs(uow, partition, now));
-    if (backMs === 0) return;
     for (let from: readonly number[] | undefined = [now]; from !== undefined;) {
       const start: readonly number[] = from;
       from = await writer.write((uow) => moveWaits(uow, partition, start, backMs, now));
@@ -371,11 +375,11 @@ export class Engine {
     };
     let refusal: PushEnd | undefined;
     const started = this.#gates.begin();
-    this.#pulls.add(run.pull);
-    for (const { name, isPulled } of this.#context.collections()) {
-      if (!isPulled) continue;
+    const pulledOnes = this.#context.collections().filter(({ isPulled }) => isPulled);
+    for (const { name } of pulledOnes) {
+      const isLast = name === pulledOnes.at(-1)?.name && refusal === undefined;
       try {
-        const pulled = await run.pull.pull(name, beforePage);
+        const pulled = await run.pull.pull(name, beforePage, isLast);
         if (pulled === 'held') return 'blocked';
         if (pulled === 'ended') return end === 'drained' ? (run.window.end ?? 'deadline') : end;
       } catch (error) {
@@ -407,7 +411,6 @@ export class Engine {
     const { clock } = this.#context.runtime;
     const pull = new PullPass(this.#context, principal, window, this.#gates);
     const started = this.#gates.begin();
-    this.#pulls.add(pull);
     let end: PullEnd;
     try {
       end = await pull.pull(collection);
@@ -415,8 +418,6 @@ export class Engine {
     } catch (error) {
       if (window.end === undefined) await this.#onPullError(error);
       throw error;
-    } finally {
-      this.#pulls.delete(pull);
     }
     if (end === 'held') throw heldError(this.#gates.gate, clock.now());
     if (end === 'ended') throw new RemoteError('remote/timeout', 'the fetch was cut off');

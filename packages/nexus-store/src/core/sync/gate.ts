@@ -1,5 +1,6 @@
 import type { SyncFailure } from '../model/outcome.ts';
 import { backoffDelayMs, type Backoff } from '../queue/backoff.ts';
+import { isObject, readFact } from '../queue/facts.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 
 /**
@@ -101,7 +102,7 @@ function afterFailure(
   const asked =
     endpoint.retryAfterMs === undefined
       ? 0
-      : at + Math.min(Math.max(0, endpoint.retryAfterMs), MAX_RETRY_AFTER_MS);
+      : at + Math.ceil(Math.min(Math.max(0, endpoint.retryAfterMs), MAX_RETRY_AFTER_MS));
   const retryAfterUntil = Math.max(asked, known.retryAfterUntil ?? 0) || null;
   const waitUntil = counts
     ? at + backoffDelayMs(backoff, failures - 1, () => jitter)
@@ -163,10 +164,7 @@ export function gateUntil(gate: Gate, now: number): number | null {
 const NAME = 'gate:remote';
 
 export async function readGate(uow: UnitOfWork): Promise<Gate> {
-  const record = await uow.get('meta', [NAME]);
-  return record === undefined
-    ? GATE_SHUT
-    : { ...GATE_SHUT, ...(JSON.parse(record['value'] as string) as Gate) };
+  return { ...GATE_SHUT, ...(await readFact<Gate>(uow, NAME, isObject)) };
 }
 
 export function writeGate(uow: UnitOfWork, gate: Gate): void {

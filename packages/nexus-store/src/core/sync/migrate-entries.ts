@@ -105,9 +105,15 @@ async function migrateEntry(
     });
   const { signal, release } = limitedSignal(timers, outer, PATIENCE_MS);
   try {
-    const payload = await withPatience(timers, migrate(), signal, 0, () => {
-      throw new Error('migrate did not come back in time');
-    });
+    const payload = await withPatience(
+      timers,
+      migrate(),
+      signal,
+      () => 0,
+      () => {
+        throw new Error('migrate did not come back in time');
+      },
+    );
     const key = entry.ambiguous === null ? entry.idempotencyKey : ids.uuid();
     return withDetail(
       { ...entry, payload: encodeValue(payload), idempotencyKey: key },

@@ -1,4 +1,6 @@
 import { MAX_FAILURE_DETAIL_LENGTH, type Outcome, type SyncFailure } from '../model/outcome.ts';
+import { hasOtherId, type RulesOf } from '../queue/collection-rules.ts';
+import type { EntryRecord } from '../queue/records.ts';
 
 const KINDS: ReadonlySet<unknown> = new Set([
   'applied',
@@ -27,7 +29,7 @@ export function checkedOutcomes(answer: unknown, count: number, at: number): rea
   }
   return answer.map((outcome: unknown) =>
     isOutcome(outcome)
-      ? outcome
+      ? withWholeWish(outcome)
       : {
           kind: 'retry',
           scope: 'entry',
@@ -37,12 +39,39 @@ export function checkedOutcomes(answer: unknown, count: number, at: number): rea
   );
 }
 
+/**
+ * Without the values of applied writes that carry another id than their entity: kept, such a value would be
+ * found under one id and saved under another. The write was applied all the same.
+ */
+export function withOwnValues(
+  outcomes: readonly Outcome[],
+  entries: readonly EntryRecord[],
+  rulesOf: RulesOf,
+): readonly Outcome[] {
+  return outcomes.map((outcome, index) => {
+    const entry = entries[index];
+    if (entry === undefined || outcome.kind !== 'applied' || outcome.value === undefined)
+      return outcome;
+    if (!hasOtherId(rulesOf(entry.collection), outcome.value, entry.entity)) return outcome;
+    const { value: _, ...rest } = outcome;
+    return rest;
+  });
+}
+
 function isOutcome(value: unknown): value is Outcome {
   if (typeof value !== 'object' || value === null) return false;
   const { kind, failure } = value as { kind?: unknown; failure?: unknown };
   if (!KINDS.has(kind)) return false;
   const needsFailure = kind !== 'applied' && kind !== 'conflict';
   return needsFailure ? typeof failure === 'object' && failure !== null : true;
+}
+
+/** Instants are whole milliseconds, and what is no time at all is no wish to wait. */
+function withWholeWish(outcome: Outcome): Outcome {
+  if (outcome.kind !== 'retry' || outcome.retryAfterMs === undefined) return outcome;
+  const { retryAfterMs, ...rest } = outcome;
+  const isTime = typeof retryAfterMs === 'number' && retryAfterMs >= 0;
+  return isTime ? { ...rest, retryAfterMs: Math.ceil(retryAfterMs) } : rest;
 }
 
 /** A failure as it is stored: never longer than the limit. */

@@ -1,7 +1,7 @@
 import type { Outcome, SyncFailure } from '../model/outcome.ts';
 import { encodeValue } from '../model/value-codec.ts';
 import { backoffDelayMs } from '../queue/backoff.ts';
-import { detailOf, laneKey, type EntryRecord } from '../queue/records.ts';
+import { detailOf, entryBytes, laneKey, type EntryRecord } from '../queue/records.ts';
 import type { Settlement } from '../queue/settle.ts';
 import { MAX_RETRY_AFTER_MS, type Block, type EndpointFailure } from './gate.ts';
 import type { EngineOptions } from './sync-options.ts';
@@ -16,7 +16,7 @@ export interface ConflictCase {
 }
 
 /** What the outcomes of one request mean for its entries and for what follows. */
-export interface Verdict {
+export interface Judgement {
   readonly settlements: Map<number, Settlement>;
   readonly conflicts: ConflictCase[];
   endpoint: EndpointFailure | null;
@@ -34,6 +34,19 @@ export interface Refund {
 
 /** So many lanes refused in a row, and nothing accepted between: the fault is the server's. */
 const STREAK = 3;
+
+/** A request that was refused for its size, until an entry of it turns out to be too large by itself. */
+interface Oversize {
+  readonly seqs: ReadonlySet<number>;
+  readonly units: number;
+  readonly bytes: number;
+}
+
+/** How much a request may carry. */
+interface RequestSize {
+  readonly entries: number;
+  readonly bytes: number;
+}
 
 interface Streak {
   readonly units: Set<string>;
@@ -65,8 +78,11 @@ export class OutcomePolicy {
   readonly #options: EngineOptions;
   readonly #random: () => number;
   readonly #streaks: RefusalStreaks;
-  #cap: number;
-  #limit: number;
+  readonly #most: RequestSize;
+  #oversizes: readonly Oversize[] = [];
+  /** The largest request that the server took. */
+  #provenBytes = 0;
+  #limit: RequestSize;
 
   constructor(
     options: EngineOptions,
@@ -77,18 +93,24 @@ export class OutcomePolicy {
     this.#options = options;
     this.#streaks = streaks;
     this.#random = random;
-    this.#cap = Math.max(1, Math.min(options.batchSize, maxBatch));
-    this.#limit = this.#cap;
+    const entries = Math.max(1, Math.min(options.batchSize, maxBatch));
+    this.#most = { entries, bytes: options.maxBatchBytes };
+    this.#limit = this.#most;
   }
 
   /** How many entries the next request may carry. */
   get batchLimit(): number {
-    return this.#limit;
+    return this.#limit.entries;
   }
 
-  judge(batch: readonly EntryRecord[], outcomes: readonly Outcome[], now: number): Verdict {
+  /** How many bytes the next request may carry, as `entryBytes` counts them, if it has several entries. */
+  get byteLimit(): number {
+    return this.#limit.bytes;
+  }
+
+  judge(batch: readonly EntryRecord[], outcomes: readonly Outcome[], now: number): Judgement {
     const works = outcomes.some(isWorking);
-    const verdict: Verdict = {
+    const judgement: Judgement = {
       settlements: new Map(),
       conflicts: [],
       endpoint: null,
@@ -96,22 +118,46 @@ export class OutcomePolicy {
       refunds: [],
     };
     const units = new Set(batch.map(unitOf)).size;
-    if (outcomes.some(({ kind }) => kind === 'applied')) this.#grow();
+    if (outcomes.some(({ kind }) => kind === 'applied')) this.#grow(bytesOf(batch));
     if (works) this.#streaks.forget();
-    if (units > 1 && this.#judgeWhole(batch, outcomes, units, verdict)) return verdict;
+    if (units > 1 && this.#judgeWhole(batch, outcomes, units, judgement)) return judgement;
+    if (units === 1 && outcomes.every(isTooLarge)) this.#explainOversizes(batch);
     const troubled = troubledGroups(batch, outcomes);
     const delays = new Map<string, number>();
     batch.forEach((entry, index) => {
       const outcome = outcomes[index] as Outcome;
       const isMate = outcome.kind === 'retry' && troubled.has(groupOf(entry) ?? '');
-      if (isMate) verdict.settlements.set(entry.seq, release(0, outcome.failure));
-      else this.#judgeOne(entry, outcome, now, verdict, delays);
+      if (isMate) judgement.settlements.set(entry.seq, release(0, outcome.failure));
+      else this.#judgeOne(entry, outcome, now, judgement, delays);
     });
-    return verdict;
+    return judgement;
   }
 
-  #grow(): void {
-    this.#limit = Math.min(this.#cap, this.#limit * 2);
+  #grow(takenBytes: number): void {
+    this.#provenBytes = Math.max(this.#provenBytes, takenBytes);
+    const { entries, bytes } = this.#limit;
+    this.#limit = least([{ entries: entries * 2, bytes: bytes * 2 }, this.#cap]);
+  }
+
+  /** What requests may grow to: half of what was refused for its size, and nobody knows why. */
+  get #cap(): RequestSize {
+    const halves = this.#oversizes.map(({ units, bytes }): RequestSize => {
+      // As many bytes as that were taken before: the server counts entries.
+      return bytes <= this.#provenBytes
+        ? { entries: Math.max(1, Math.floor(units / 2)), bytes: Infinity }
+        : { entries: Infinity, bytes: Math.floor(bytes / 2) };
+    });
+    return least([this.#most, ...halves]);
+  }
+
+  /**
+   * These are too large by themselves, so every refusal of a request that carried them is explained, and
+   * limits nothing any more. What was refused without them shows what the server takes in one request.
+   */
+  #explainOversizes(culprits: readonly EntryRecord[]): void {
+    this.#oversizes = this.#oversizes.filter(
+      ({ seqs }) => !culprits.some(({ seq }) => seqs.has(seq)),
+    );
   }
 
   /** A request that was refused as a whole says little of its entries. True if that is what happened. */
@@ -119,25 +165,26 @@ export class OutcomePolicy {
     batch: readonly EntryRecord[],
     outcomes: readonly Outcome[],
     units: number,
-    verdict: Verdict,
+    judgement: Judgement,
   ): boolean {
     const first = outcomes[0] as Outcome;
     const releaseAll = (ambiguous: 0 | 1, failure: SyncFailure): true => {
-      for (const entry of batch) verdict.settlements.set(entry.seq, release(ambiguous, failure));
+      for (const entry of batch) judgement.settlements.set(entry.seq, release(ambiguous, failure));
       return true;
     };
-    if (first.kind === 'too-large' && outcomes.every(({ kind }) => kind === 'too-large')) {
-      this.#cap = Math.max(1, Math.floor(units / 2));
-      this.#limit = Math.min(this.#limit, this.#cap);
+    if (isTooLarge(first) && outcomes.every(isTooLarge)) {
+      const seqs = new Set(batch.map(({ seq }) => seq));
+      this.#oversizes = [...this.#oversizes, { seqs, units, bytes: bytesOf(batch) }];
+      this.#limit = least([this.#limit, this.#cap]);
       return releaseAll(0, first.failure);
     }
     if (isServerError(first) && outcomes.every(isServerError)) {
       // One entry may have broken it for all: they go one by one until it is found.
-      this.#limit = 1;
+      this.#limit = { ...this.#limit, entries: 1 };
       return releaseAll(outcomes.some(isAmbiguous) ? 1 : 0, first.failure);
     }
     if (isForbidden(first) && units >= STREAK && outcomes.every(isForbidden)) {
-      verdict.endpoint = endpointFailure(first.failure);
+      judgement.endpoint = endpointFailure(first.failure);
       return releaseAll(0, first.failure);
     }
     return false;
@@ -147,31 +194,31 @@ export class OutcomePolicy {
     entry: EntryRecord,
     outcome: Outcome,
     now: number,
-    verdict: Verdict,
+    judgement: Judgement,
     delays: Map<string, number>,
   ): void {
-    const { settlements } = verdict;
+    const { settlements } = judgement;
     switch (outcome.kind) {
       case 'applied':
         settlements.set(entry.seq, completion(outcome, now));
         return;
       case 'conflict':
-        verdict.conflicts.push({ entry, outcome });
+        judgement.conflicts.push({ entry, outcome });
         return;
       case 'unauthorised':
         // As if it had not been sent: nobody looked at it.
         settlements.set(entry.seq, UNTOUCHED);
-        verdict.endpoint ??= endpointFailure(outcome.failure, 'unauthorised');
+        judgement.endpoint ??= endpointFailure(outcome.failure, 'unauthorised');
         return;
       case 'too-large':
       case 'rejected':
         settlements.set(entry.seq, bury(outcome.failure, 0));
         if (isForbidden(outcome))
-          this.#count(this.#streaks.forbidden, entry, outcome.failure, verdict);
+          this.#count(this.#streaks.forbidden, entry, outcome.failure, judgement);
         return;
       case 'retry':
-        if (outcome.scope === 'endpoint') judgeEndpoint(entry, outcome, verdict);
-        else this.#judgeRetry(entry, outcome, now, verdict, delays);
+        if (outcome.scope === 'endpoint') judgeEndpoint(entry, outcome, judgement);
+        else this.#judgeRetry(entry, outcome, now, judgement, delays);
     }
   }
 
@@ -179,13 +226,13 @@ export class OutcomePolicy {
     entry: EntryRecord,
     outcome: Retry,
     now: number,
-    verdict: Verdict,
+    judgement: Judgement,
     delays: Map<string, number>,
   ): void {
     const { failure } = outcome;
     const ambiguous = outcome.ambiguous ? 1 : 0;
     if (entry.attempts + 1 >= this.#options.maxAttempts) {
-      verdict.settlements.set(entry.seq, bury(failure, ambiguous));
+      judgement.settlements.set(entry.seq, bury(failure, ambiguous));
     } else {
       // The entries of a transaction go together, so they wait together.
       const unit = unitOf(entry);
@@ -193,7 +240,7 @@ export class OutcomePolicy {
         delays.get(unit) ?? backoffDelayMs(this.#options.backoff, entry.attempts, this.#random);
       delays.set(unit, delayMs);
       const asked = Math.min(outcome.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
-      verdict.settlements.set(entry.seq, {
+      judgement.settlements.set(entry.seq, {
         kind: 'release',
         ambiguous,
         notBefore: now + Math.max(delayMs, asked),
@@ -201,17 +248,17 @@ export class OutcomePolicy {
         failure,
       });
     }
-    if (isServerError(outcome)) this.#count(this.#streaks.failed, entry, failure, verdict);
+    if (isServerError(outcome)) this.#count(this.#streaks.failed, entry, failure, judgement);
   }
 
   /** One more refusal in a row, unless the same answer shows that the server works. */
-  #count(streak: Streak, entry: EntryRecord, failure: SyncFailure, verdict: Verdict): void {
-    if (verdict.works) return;
+  #count(streak: Streak, entry: EntryRecord, failure: SyncFailure, judgement: Judgement): void {
+    if (judgement.works) return;
     streak.units.add(unitOf(entry));
     streak.refunds.push({ seq: entry.seq, expiresAt: entry.expiresAt });
     if (streak.units.size < STREAK) return;
-    verdict.endpoint ??= endpointFailure(failure);
-    verdict.refunds = [...verdict.refunds, ...streak.refunds];
+    judgement.endpoint ??= endpointFailure(failure);
+    judgement.refunds = [...judgement.refunds, ...streak.refunds];
     streak.units.clear();
     streak.refunds.length = 0;
   }
@@ -225,13 +272,13 @@ export function endpointOf(outcome: Outcome): EndpointFailure | null {
   return { ...endpointFailure(outcome.failure, block), retryAfterMs: outcome.retryAfterMs };
 }
 
-function judgeEndpoint(entry: EntryRecord, outcome: Retry, verdict: Verdict): void {
+function judgeEndpoint(entry: EntryRecord, outcome: Retry, judgement: Judgement): void {
   const { failure, retryAfterMs } = outcome;
-  verdict.settlements.set(entry.seq, release(outcome.ambiguous ? 1 : 0, failure));
+  judgement.settlements.set(entry.seq, release(outcome.ambiguous ? 1 : 0, failure));
   const block = outcome.upgradeRequired === true ? 'upgrade-required' : null;
-  const known = verdict.endpoint ?? endpointFailure(failure, block);
+  const known = judgement.endpoint ?? endpointFailure(failure, block);
   const asked = Math.max(retryAfterMs ?? -1, known.retryAfterMs ?? -1);
-  verdict.endpoint = { ...known, retryAfterMs: asked < 0 ? undefined : asked };
+  judgement.endpoint = { ...known, retryAfterMs: asked < 0 ? undefined : asked };
 }
 
 function endpointFailure(failure: SyncFailure, block: Block | null = null): EndpointFailure {
@@ -278,6 +325,21 @@ function isServerError(outcome: Outcome): outcome is Retry {
   if (outcome.kind !== 'retry' || outcome.scope !== 'entry') return false;
   const { status } = outcome.failure;
   return status === 500 || status === 507;
+}
+
+function bytesOf(batch: readonly EntryRecord[]): number {
+  return batch.reduce((sum, { payload }) => sum + entryBytes(payload), 0);
+}
+
+function least(sizes: readonly RequestSize[]): RequestSize {
+  return {
+    entries: Math.min(...sizes.map(({ entries }) => entries)),
+    bytes: Math.min(...sizes.map(({ bytes }) => bytes)),
+  };
+}
+
+function isTooLarge(outcome: Outcome): outcome is Extract<Outcome, { kind: 'too-large' }> {
+  return outcome.kind === 'too-large';
 }
 
 function isAmbiguous(outcome: Outcome): boolean {

@@ -234,6 +234,25 @@ describe('an entry', () => {
     expect(fixture.requests).toHaveLength(1);
   });
 
+  test('waits whole milliseconds, whatever the server asked for', async () => {
+    const fixture = world();
+    const wishes: Readonly<Record<string, number>> = { a: 3_600_000.25, b: Number.NaN, c: -5 };
+    fixture.remote.answerWith(
+      () => (sent: OutgoingEntry) => answers.entry(423, wishes[String(sent.entityId)]),
+    );
+    const now = fixture.runtime.clock.now();
+    await fixture.notes.saveAll([{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
+
+    const report = await fixture.wait(fixture.backend.sync());
+
+    const entries = await Promise.all(['a', 'b', 'c'].map((id) => only(fixture, id)));
+    const waits = entries.map((entry) => (entry?.notBefore ?? Number.NaN) - now);
+    expect(waits[0]).toBe(3_600_001);
+    for (const wait of waits.slice(1)) expect(wait).toSatisfy(Number.isInteger);
+    expect(Math.max(...waits.slice(1))).toBeLessThanOrEqual(1_000);
+    expect(report.nextAttemptAt).toSatisfy(Number.isInteger);
+  });
+
   test.each([
     ['linear', [1, 2, 3, 4].map((step) => step * 1_000)],
     ['exponential', [1, 2, 4, 8].map((step) => step * 1_000)],

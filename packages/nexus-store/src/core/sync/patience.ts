@@ -1,21 +1,21 @@
 import type { Timers } from '../ports/runtime.ts';
 
 /**
- * The promise's result, or `late()` once the signal has aborted and `graceMs` more have passed: for
+ * The promise's result, or `late()` once the signal has aborted and `graceMs()` more have passed: for
  * promises of others, who may ignore a signal or never settle. Leaves neither timer nor listener.
  */
 export async function withPatience<R>(
   timers: Timers,
   promise: Promise<R>,
   signal: AbortSignal,
-  graceMs: number,
+  graceMs: () => number,
   late: () => R | Promise<R>,
 ): Promise<R> {
   let cancel = (): void => {};
   let onAbort = (): void => {};
   const expired = new Promise<typeof EXPIRED>((resolve) => {
     onAbort = () => {
-      cancel = timers.after(graceMs, () => resolve(EXPIRED));
+      cancel = timers.after(graceMs(), () => resolve(EXPIRED));
     };
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });

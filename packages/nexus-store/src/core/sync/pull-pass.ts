@@ -1,7 +1,8 @@
-import type { EntityId } from '../model/entry.ts';
 import { isNexusError, RemoteError } from '../model/errors.ts';
 import { encodeValue } from '../model/value-codec.ts';
 import type { PulledRow, PullPage } from '../ports/remote.ts';
+import { acknowledgedSince } from '../queue/acknowledgements.ts';
+import { hasOtherId, type CollectionRules } from '../queue/collection-rules.ts';
 import { rebaseOnPull } from '../queue/conflict.ts';
 import { findEntry } from '../queue/lanes.ts';
 import { emptyRow, type RowRecord } from '../queue/records.ts';
@@ -10,12 +11,18 @@ import type { GateWatch } from './gate-watch.ts';
 import { limitedSignal, withPatience } from './patience.ts';
 import { readPullState, writePullState, type PullState } from './pull-state.ts';
 import type { RunWindow } from './run-window.ts';
-import { ABORT_GRACE_MS } from './send-batch.ts';
 import type { Principal, SyncContext } from './sync-context.ts';
+import { noteSynced } from './synced-at.ts';
 import { latestFetch, sweepRows } from './sweep-rows.ts';
 
-/** A page that was overtaken by acknowledgements is fetched again so often, then taken as it is. */
+/** A page that was overtaken by acknowledgements is fetched again so often, then left for the next run. */
 const MAX_REFETCHES = 3;
+
+/**
+ * So many pages in a row may be empty although there is more: a server that filters what it has read gives
+ * some. One that gives no end of them would be asked without a pause. What was passed over stays passed.
+ */
+const MAX_EMPTY_PAGES = 10;
 
 export type PullEnd = 'done' | 'ended' | 'held';
 
@@ -28,15 +35,23 @@ interface Page extends Omit<PullPage, 'rows'> {
   readonly rows: readonly StorableRow[];
 }
 
+interface Look {
+  readonly state: PullState;
+  readonly isPermitted: boolean;
+  /** How many transactions had stored acknowledgements. */
+  readonly acknowledgements: number;
+}
+
+/** The keys acknowledged since a page was asked for, by entity. */
+type News = NonNullable<Awaited<ReturnType<typeof acknowledgedSince>>>;
+
 /** Fetches what changed on the server, collection by collection, page by page. */
 export class PullPass {
   readonly #context: SyncContext;
   readonly #principal: Principal;
   readonly #window: RunWindow;
   readonly #gates: GateWatch;
-  /** Entities whose writes the server acknowledged since the request for the page left. */
-  #acknowledged = new Set<EntityId>();
-  #collection: string | undefined;
+  #isLast = false;
   pulled = 0;
 
   constructor(context: SyncContext, principal: Principal, window: RunWindow, gates: GateWatch) {
@@ -46,23 +61,20 @@ export class PullPass {
     this.#window = window;
   }
 
-  /** The server acknowledged a write: a page asked for before may not know of it. */
-  onApplied(collection: string, id: EntityId): void {
-    if (collection === this.#collection) this.#acknowledged.add(id);
-  }
-
   /**
    * Pulls one collection until the server has no more.
    *
    * @param beforePage called before each page; false ends the pull
+   * @param isLast with its last page the run has fetched everything
    * @throws RemoteError when the server cannot be asked, or its answer cannot be used
    * @returns `ended`, `held`: the time was over, or the server asked to wait, before it had no more
    */
   async pull(
     collection: string,
     beforePage: () => Promise<boolean> = async () => true,
+    isLast = false,
   ): Promise<PullEnd> {
-    this.#collection = collection;
+    this.#isLast = isLast;
     const progress = { count: 0, isFull: false };
     try {
       return await this.#pullPages(collection, beforePage, progress);
@@ -78,16 +90,16 @@ export class PullPass {
     progress: { count: number; isFull: boolean },
   ): Promise<PullEnd> {
     let isStartedOver = false;
+    let emptyPages = 0;
     for (let refetches = 0; ;) {
       if (!(await beforePage()) || !this.#window.fits(0)) return 'ended';
-      const { state, isPermitted } = await this.#look(collection);
+      const { state, isPermitted, acknowledgements } = await this.#look(collection);
       if (!isPermitted) return 'held';
       if (state.cursor === null && state.sweepFrom === null) {
         // The first pull of all: rows known from acknowledgements may be gone on the server by now.
         await this.#startOver(collection);
         continue;
       }
-      this.#acknowledged = new Set();
       const page = await this.#fetch(collection, state);
       if (page === 'expired') {
         if (isStartedOver) throw protocolError('the server expires cursors as it gives them out');
@@ -95,26 +107,32 @@ export class PullPass {
         await this.#startOver(collection);
         continue;
       }
-      if (this.#isOvertaken(page) && refetches < MAX_REFETCHES) {
+      const count = await this.#store(collection, state, page, acknowledgements);
+      if (count === 'overtaken') {
+        if (refetches === MAX_REFETCHES) return 'ended';
         refetches += 1;
         continue;
       }
+      refetches = 0;
       progress.isFull ||= state.cursor === null;
-      progress.count += await this.#store(collection, state, page);
+      progress.count += count;
       if (!page.hasMore) return 'done';
+      emptyPages = page.rows.length === 0 ? emptyPages + 1 : 0;
+      if (emptyPages === MAX_EMPTY_PAGES)
+        throw protocolError(`there is more, and ${emptyPages} pages in a row were empty`);
     }
   }
 
   /** Where the collection stands, and whether the server may be called at all. */
-  #look(collection: string): Promise<{ state: PullState; isPermitted: boolean }> {
-    return this.#context.writer.read(async (uow) => ({
-      isPermitted: await this.#gates.permits(uow),
-      state: await this.#readState(uow, collection),
-    }));
-  }
-
-  #isOvertaken(page: Page): boolean {
-    return this.#acknowledged.size > 0 && page.rows.some(({ id }) => this.#acknowledged.has(id));
+  #look(collection: string): Promise<Look> {
+    return this.#context.writer.read(async (uow) => {
+      await uow.loadState();
+      return {
+        isPermitted: await this.#gates.permits(uow),
+        state: await this.#readState(uow, collection),
+        acknowledgements: uow.state.acknowledgements,
+      };
+    });
   }
 
   async #fetch(collection: string, state: PullState): Promise<Page | 'expired'> {
@@ -132,7 +150,11 @@ export class PullPass {
       throw new RemoteError('remote/timeout', 'the server did not answer in time');
     };
     try {
-      return usable(await withPatience(runtime.timers, ask(), signal, ABORT_GRACE_MS, late), state);
+      return usable(
+        await withPatience(runtime.timers, ask(), signal, () => this.#window.graceMs, late),
+        state,
+        this.#context.rulesOf(collection),
+      );
     } catch (error) {
       if (state.cursor !== null && isNexusError(error, 'remote/cursor-expired')) return 'expired';
       throw asRemoteError(error);
@@ -145,39 +167,55 @@ export class PullPass {
   async #startOver(collection: string): Promise<void> {
     const { writer, runtime } = this.#context;
     await writer.write(async (uow) => {
+      uow.requireOpen(this.#principal.partition);
       const { sweepFrom } = await this.#readState(uow, collection);
       // Later than anything fetched so far, also by an earlier start that was cut off, and by a clock
       // that was ahead of today's.
       const latest = await latestFetch(uow, this.#principal.partition, collection);
       const from = Math.max(runtime.clock.now(), sweepFrom ?? 0, latest) + 1;
+      uow.state.raiseFetchFloor(from);
       writePullState(uow, this.#principal.partition, collection, { cursor: null, sweepFrom: from });
     });
   }
 
-  /** The rows of a page and its cursor, in one transaction. Returns how many were stored. */
-  async #store(collection: string, state: PullState, page: Page): Promise<number> {
+  /**
+   * The rows of a page and its cursor, in one transaction. Returns how many were stored; `overtaken`, and
+   * nothing was, if the server has acknowledged a write of one of them since the page was asked for, and
+   * nobody can tell which of both is newer.
+   */
+  async #store(
+    collection: string,
+    state: PullState,
+    page: Page,
+    acknowledgements: number,
+  ): Promise<number | 'overtaken'> {
     const { writer, runtime, rulesOf } = this.#context;
     const { partition } = this.#principal;
     const keys = page.rows.map(({ id }) => ({ partition, collection, id }));
     return writer.write(
       async (uow) => {
+        uow.requireOpen(partition);
         const current = await this.#readState(uow, collection);
         // Another context pulled meanwhile: this page may be older than what is stored.
         if (current.cursor !== state.cursor || current.sweepFrom !== state.sweepFrom) return 0;
+        const news = await acknowledgedSince(uow, acknowledgements, partition, collection);
+        if (page.rows.some((row) => isInDoubt(row, news))) return 'overtaken';
         await uow.preloadRows(keys);
-        // Never before the sweep's beginning, wherever the clock was moved to since.
-        const at = Math.max(runtime.clock.now(), state.sweepFrom ?? 0);
-        for (const row of page.rows) await this.#apply(uow, collection, row, at);
+        const at = uow.state.fetchedAt(runtime.clock.now());
+        // Of rows that were acknowledged meanwhile the page has nothing newer.
+        const fresh = page.rows.filter(({ id }) => news?.has(id) !== true);
+        for (const row of fresh) await this.#apply(uow, collection, row, at);
         const { sweepFrom } = state;
         const isSwept = !page.hasMore && sweepFrom !== null;
         if (isSwept) {
-          const isNewer = (id: EntityId): boolean => this.#acknowledged.has(id);
-          await sweepRows(uow, partition, collection, sweepFrom, rulesOf(collection), isNewer);
+          await sweepRows(uow, partition, collection, sweepFrom, rulesOf(collection));
         }
         writePullState(uow, partition, collection, {
           cursor: page.cursor,
           sweepFrom: isSwept ? null : sweepFrom,
         });
+        if (this.#isLast && !page.hasMore && !this.#defersLow(uow))
+          noteSynced(uow, partition, runtime.clock.now());
         return page.rows.length;
       },
       { cost: page.rows.length, rows: keys },
@@ -209,9 +247,24 @@ export class PullPass {
     await rebaseOnPull(uow, touched, remote, isEcho, rules);
   }
 
+  /** Low entries that wait for a longer window are left, and are not waited for. */
+  #defersLow(uow: UnitOfWork): boolean {
+    return this.#window.isShort && uow.counters(this.#principal.partition).pending[3] > 0;
+  }
+
   #readState(uow: UnitOfWork, collection: string): Promise<PullState> {
     return readPullState(uow, this.#principal.partition, collection);
   }
+}
+
+/**
+ * Whether the row may be older or newer than what was acknowledged since the page was asked for. What one
+ * of the acknowledged operations made is neither: it is what is stored, or what came before it.
+ */
+function isInDoubt({ id, operationId }: StorableRow, news: News | undefined): boolean {
+  if (news === undefined) return true;
+  const keys = news.get(id);
+  return keys !== undefined && (operationId === null || !keys.includes(operationId));
 }
 
 function storeServerRow(uow: UnitOfWork, row: RowRecord, pulled: StorableRow, at: number): void {
@@ -227,12 +280,15 @@ function storeServerRow(uow: UnitOfWork, row: RowRecord, pulled: StorableRow, at
  *
  * @throws RemoteError `remote/protocol`
  */
-function usable(page: PullPage, state: PullState): Page {
+function usable(page: PullPage, state: PullState, rules: CollectionRules): Page {
   if (!Array.isArray(page?.rows) || typeof page.cursor !== 'string')
     throw protocolError('the page has no rows or no cursor');
   if (page.hasMore && page.cursor === state.cursor)
     throw protocolError('there is more, and the cursor does not move');
   const rows = page.rows.map(({ value, ...row }: PulledRow): StorableRow => {
+    // Kept, it would be found under one id and saved under another.
+    if (row.isDeleted !== true && hasOtherId(rules, value, row.id))
+      throw protocolError('a row of the page has a value with another id');
     return { ...row, text: row.isDeleted ? null : encodeValue(value) };
   });
   return { ...page, rows };

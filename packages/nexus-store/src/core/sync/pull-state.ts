@@ -1,3 +1,4 @@
+import { isObject, readFact } from '../queue/facts.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 
 /** Where the pull of one collection stands; the record `cursor:<partition>:<collection>` of `meta`. */
@@ -14,8 +15,8 @@ export async function readPullState(
   partition: number,
   collection: string,
 ): Promise<PullState> {
-  const record = await uow.get('meta', [nameOf(partition, collection)]);
-  return record === undefined ? START : (JSON.parse(record['value'] as string) as PullState);
+  // Of a damaged cursor the way back is the beginning: everything is fetched anew.
+  return (await readFact<PullState>(uow, nameOf(partition, collection), isObject)) ?? START;
 }
 
 export function writePullState(

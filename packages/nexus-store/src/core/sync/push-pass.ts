@@ -1,6 +1,13 @@
 import { isOwnerGone } from '../ports/context-link.ts';
-import { claimEntries, expiredEntries, type Claim } from '../queue/claim.ts';
+import {
+  claimEntries,
+  expiredEntries,
+  readForClaim,
+  type Claim,
+  type ClaimRequest,
+} from '../queue/claim.ts';
 import { rankOfPosition } from '../queue/position.ts';
+import type { EntryRecord } from '../queue/records.ts';
 import { buryEntry } from '../queue/settle.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { Delivery, type DeliverySetting } from './delivery.ts';
@@ -13,6 +20,8 @@ interface Flight {
   readonly claim: Claim;
   readonly isCriticalSlot: boolean;
   readonly isUrgent: boolean;
+  /** Its request has ended, and what came of it is being stored. */
+  isLanding: boolean;
 }
 
 /**
@@ -96,14 +105,15 @@ export class PushPass {
   async #fill(): Promise<void> {
     const { context, window, sendTimes, gates } = this.#setting;
     while (this.#stop === undefined && window.fits(sendTimes.p90Ms)) {
-      const general = [...this.#flights].filter((flight) => !flight.isCriticalSlot).length;
+      const requests = this.#requests();
+      const general = requests.filter((flight) => !flight.isCriticalSlot).length;
       // While the gate is open, one entry probes.
       const slots = isOpen(gates.gate) ? 1 : context.options.concurrency;
       if (general < slots) {
         if (this.#isExhausted || !(await this.#launch(false))) return;
         continue;
       }
-      const isSlotTaken = [...this.#flights].some((flight) => flight.isCriticalSlot);
+      const isSlotTaken = general < requests.length;
       if (isSlotTaken || !this.#mayHoldCritical || isOpen(gates.gate)) return;
       if (!(await this.#launch(true))) return;
     }
@@ -124,18 +134,31 @@ export class PushPass {
       return false;
     }
     const isUrgent = claim.entries.some((entry) => rankOfPosition(entry.position) <= 1);
-    void this.#fly({ claim, isCriticalSlot, isUrgent });
+    void this.#fly({ claim, isCriticalSlot, isUrgent, isLanding: false });
     return true;
   }
 
   async #fly(flight: Flight): Promise<void> {
     this.#flights.add(flight);
-    const end = await new Delivery(this.#setting, flight.claim).run();
+    // The next claim and what came of this one share a commit. What a probe taught decides how many follow.
+    const onLanding = (): void => {
+      if (isOpen(this.#setting.gates.gate)) return;
+      flight.isLanding = true;
+      this.#lookAgain();
+    };
+    const end = await new Delivery(this.#setting, flight.claim, onLanding).run();
     this.#flights.delete(flight);
     if (typeof end === 'object') this.#onFailure(end.failure);
     else if (end !== 'settled') this.#stop ??= end;
     this.#onProgress();
-    this.#lookAgain();
+    // What was claimed since it began to land has seen what it left.
+    if (flight.isLanding) this.#wake();
+    else this.#lookAgain();
+  }
+
+  /** What is on the wire, or about to be. */
+  #requests(): readonly Flight[] {
+    return [...this.#flights].filter(({ isLanding }) => !isLanding);
   }
 
   /** `held`: the server asked another context to be left alone. */
@@ -143,41 +166,47 @@ export class PushPass {
     const { context, principal, window, policy, gates } = this.#setting;
     const { writer, runtime, options } = context;
     const { partition } = principal;
-    const isUrgentInFlight = [...this.#flights].some((flight) => flight.isUrgent);
+    const isUrgentInFlight = this.#requests().some((flight) => flight.isUrgent);
     // `low` waits while something urgent is on its way, and for a longer window.
     const worst = isCriticalSlot ? 0 : isUrgentInFlight || window.isShort ? 2 : 3;
     const limit = isOpen(gates.gate) ? 1 : policy.batchLimit;
     return writer.write(
       async (uow) => {
         const now = runtime.clock.now();
-        if (!(await gates.permits(uow))) return 'held' as const;
-        await this.#buryExpired(uow, partition, now);
-        return claimEntries(uow, {
+        const request: ClaimRequest = {
           partition,
           owner: this.#owner,
           leaseMs: options.leaseMs,
           limit,
-          maxBytes: options.maxBatchBytes,
+          maxBytes: policy.byteLimit,
           now,
           worst,
           deferLow: true,
           isGone: (owner) => isOwnerGone(context.link(), owner),
           held: new Set([...this.#flights].map(({ claim }) => claim.fence)),
+          heldEntries: this.inFlight,
           agingMs: options.agingMs,
-        });
+        };
+        uow.requireOpen(partition);
+        await uow.sendChanges();
+        const [isPermitted, expired, read] = await Promise.all([
+          gates.permits(uow),
+          expiredEntries(uow, partition, now),
+          readForClaim(uow, request),
+        ]);
+        if (!isPermitted) return 'held' as const;
+        if (expired.length === 0) return claimEntries(uow, request, read);
+        await this.#bury(uow, expired, now);
+        return claimEntries(uow, request);
       },
       { cost: limit },
     );
   }
 
-  async #buryExpired(uow: UnitOfWork, partition: number, now: number): Promise<void> {
-    for (const entry of await expiredEntries(uow, partition, now)) {
-      await buryEntry(
-        uow,
-        entry,
-        { code: 'queue/expired', at: now },
-        this.#setting.context.rulesOf,
-      );
+  async #bury(uow: UnitOfWork, expired: readonly EntryRecord[], at: number): Promise<void> {
+    const { rulesOf } = this.#setting.context;
+    for (const entry of expired) {
+      await buryEntry(uow, entry, { code: 'queue/expired', at }, rulesOf);
     }
   }
 }

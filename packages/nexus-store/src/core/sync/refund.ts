@@ -1,4 +1,4 @@
-import { retryEntry } from '../queue/control.ts';
+import { reviveEntry } from '../queue/control.ts';
 import { findEntry, place } from '../queue/lanes.ts';
 import { rowOf } from '../queue/lookup.ts';
 import { detailOf, type EntryRecord } from '../queue/records.ts';
@@ -47,7 +47,7 @@ async function revive(
   attempts: number,
   expiresAt: number | null,
 ): Promise<void> {
-  await retryEntry(uow, partition, seq, () => runtime.ids.uuid(), limits, rulesOf);
+  await reviveEntry(uow, partition, seq, () => runtime.ids.uuid(), limits, rulesOf);
   const again = await findEntry(uow, partition, seq);
   if (again !== undefined) uow.putEntry({ ...again, attempts, expiresAt });
 }

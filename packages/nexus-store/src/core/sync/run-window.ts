@@ -5,8 +5,12 @@ import type { SyncOptions } from './sync-options.ts';
 
 /** A send begins only if at least this much is left, whatever sends took lately. */
 const LEAST_SEND_MS = 2_000;
+/** Nor in less than this, however short the window: no answer would come, and its fate would be unknown. */
+const LEAST_TRIP_MS = 100;
 /** What is under way is cut off this long before the end, so that its fate is stored in time. */
 export const CLOSING_MS = 500;
+/** After an abort a remote gets this long to come back, or half of a shorter closing time. */
+const ABORT_GRACE_MS = 250;
 /** In a window shorter than this `low` entries wait for a longer one. */
 const SHORT_WINDOW_MS = 10_000;
 /** Platforms take no longer timers; a window that long is watched by looking at the clock. */
@@ -25,6 +29,7 @@ export class RunWindow {
   readonly #unlink: (() => void)[] = [];
   #closesAt = Infinity;
   #lengthMs = Infinity;
+  #graceMs = ABORT_GRACE_MS;
   #cancelTimer = (): void => {};
   #end: WindowEnd | undefined;
 
@@ -42,8 +47,9 @@ export class RunWindow {
    */
   join(options: SyncOptions): void {
     const lengthMs = lengthOf(options, this.#clock.now());
-    const closesAt = this.#clock.elapsed() + lengthMs - CLOSING_MS;
+    const closesAt = this.#clock.elapsed() + lengthMs - closingMs(lengthMs);
     if (closesAt < this.#closesAt) this.#closeAt(closesAt, lengthMs);
+    this.#graceMs = Math.min(this.#graceMs, closingMs(lengthMs) / 2);
     const { signal } = options;
     if (signal === undefined) return;
     const onAbort = (): void => this.close('aborted');
@@ -78,13 +84,20 @@ export class RunWindow {
     return this.leftMs < SHORT_WINDOW_MS;
   }
 
+  /** How long a remote may take to come back after an abort; then its answer no longer counts. */
+  get graceMs(): number {
+    return this.#graceMs;
+  }
+
   /**
-   * True if a send that may take `sendMs` still ends in time. Where sends took longer than half of the
-   * window lately, half of it is enough: a run that never begins would never learn that they got faster.
+   * True if a send that may take `sendMs` still ends in time. Half of the window is enough whatever sends
+   * took lately: a run that never begins would never learn that they got faster. Nor would one in a
+   * window shorter than twice the usual reserve ever send.
    */
   fits(sendMs: number): boolean {
-    const needMs = Math.max(LEAST_SEND_MS, Math.min(sendMs, this.#lengthMs / 2));
-    return this.#end === undefined && this.leftMs > needMs;
+    const openMs = this.#lengthMs - closingMs(this.#lengthMs);
+    const reserveMs = Math.min(Math.max(LEAST_SEND_MS, sendMs), openMs / 2);
+    return this.#end === undefined && this.leftMs > Math.max(LEAST_TRIP_MS, reserveMs);
   }
 
   close(end: WindowEnd): void {
@@ -99,6 +112,11 @@ export class RunWindow {
     this.#cancelTimer();
     for (const unlink of this.#unlink) unlink();
   }
+}
+
+/** The end of a window that is kept free: the usual time, or a quarter of a short one. */
+function closingMs(lengthMs: number): number {
+  return Math.min(CLOSING_MS, lengthMs / 4);
 }
 
 function lengthOf({ deadline, budget }: SyncOptions, now: number): number {

@@ -62,10 +62,8 @@ describe('a run with a deadline', () => {
     const fixture = slowWorld(100, { batchSize: 1, concurrency: 1 });
     await fixture.notes.saveAll(ids(100));
 
-    const tooShort = await fixture.wait(fixture.backend.sync({ budget: '2500ms' }));
     const enough = await fixture.wait(fixture.backend.sync({ budget: '5s' }));
 
-    expect(tooShort).toMatchObject({ stoppedBy: 'deadline', pushed: 0 });
     expect(enough.stoppedBy).toBe('deadline');
     // Two seconds for a send and half a second to close: only the first half of the window sends.
     expect(enough.pushed).toBeGreaterThan(15);

@@ -1,14 +1,11 @@
 import type { Outcome } from '../model/outcome.ts';
 import type { Claim } from '../queue/claim.ts';
 import { entryIdOf } from '../queue/entry-view.ts';
-import { checkedOutcomes, unusable } from './outcome-check.ts';
+import { checkedOutcomes, unusable, withOwnValues } from './outcome-check.ts';
 import { outgoingBatch } from './outgoing.ts';
 import { limitedSignal, withPatience } from './patience.ts';
 import type { RunWindow } from './run-window.ts';
 import type { Principal, SyncContext } from './sync-context.ts';
-
-/** After an abort a remote gets this long to come back, then its answer no longer counts. */
-export const ABORT_GRACE_MS = 250;
 
 /** What one request must keep to, asked at the last moment. */
 export interface SendLimits {
@@ -47,7 +44,8 @@ export async function sendBatch(
   try {
     const answer = push(context, principal, outgoingBatch(entries, rows), signal, mayBegin);
     const late = (): Outcome[] => unusable(entries.length, 'remote/timeout', runtime.clock.now());
-    const outcomes = await withPatience(runtime.timers, answer, signal, ABORT_GRACE_MS, late);
+    const answers = await withPatience(runtime.timers, answer, signal, () => window.graceMs, late);
+    const outcomes = withOwnValues(answers, entries, context.rulesOf);
     return { outcomes, versions, isAnswered: !signal.aborted };
   } finally {
     release();

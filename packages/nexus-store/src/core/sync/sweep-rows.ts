@@ -1,4 +1,3 @@
-import type { EntityId } from '../model/entry.ts';
 import type { CollectionRules } from '../queue/collection-rules.ts';
 import { rebaseOnPull } from '../queue/conflict.ts';
 import type { RowRecord } from '../queue/records.ts';
@@ -8,8 +7,6 @@ const CHUNK = 500;
 
 /**
  * After everything was fetched anew: rows that the server knew once and did not bring are gone there.
- *
- * @param isNewer true for entities acknowledged since the last page was asked for
  */
 export async function sweepRows(
   uow: UnitOfWork,
@@ -17,12 +14,11 @@ export async function sweepRows(
   collection: string,
   sweepFrom: number,
   rules: CollectionRules,
-  isNewer: (id: EntityId) => boolean,
 ): Promise<void> {
   for await (const row of rowsOf(uow, partition, collection)) {
     // Without version and time of fetching it was never on the server: it is only here.
     if (row.version === null && row.fetchedAt === null) continue;
-    if ((row.fetchedAt ?? 0) >= sweepFrom || isNewer(row.id)) continue;
+    if ((row.fetchedAt ?? 0) >= sweepFrom) continue;
     if (row.depth === 0) uow.deleteRow(row);
     else if (row.version !== null || row.shadow !== null)
       await rebaseOnPull(uow, row, { value: null, version: null }, false, rules);

@@ -64,3 +64,9 @@ export interface SyncContext {
   link(): ContextLink;
   readonly emit: (event: SyncEvent) => void;
 }
+
+/** True if a run fetches something after it has sent what there was. */
+export function pullsAnything(context: SyncContext): boolean {
+  const { pull } = context.remote.capabilities;
+  return pull && context.collections().some(({ isPulled }) => isPulled);
+}

@@ -18,7 +18,10 @@ import { DEFAULT_BACKOFF, type Backoff } from '../queue/backoff.ts';
 export interface SyncOptions {
   /** Epoch milliseconds by which it has stopped. Nothing is sent that could end later. */
   readonly deadline?: number;
-  /** The longest it may take. The earlier of both counts. */
+  /**
+   * The longest it may take. The earlier of both counts. Of less than five seconds only the first half begins
+   * to send; in less than 150 milliseconds nothing is sent. `low` entries go only while ten seconds are left.
+   */
   readonly budget?: Duration;
   /** Stops it: what is under way becomes ambiguous and is sent again later with the same key. */
   readonly signal?: AbortSignal;

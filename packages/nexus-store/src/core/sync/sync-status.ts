@@ -19,6 +19,10 @@ export interface SyncStatus {
   };
   /** Epoch milliseconds; null if no attempt is due. */
   readonly nextAttemptAt: number | null;
+  /**
+   * Epoch milliseconds when this device last was in step with the server: nothing left that could be sent,
+   * and everything fetched. Outlives the process, and is one for all contexts; null: never.
+   */
   readonly lastSyncedAt: number | null;
   readonly lastFailure: SyncFailure | null;
   /** Of the push under way. */

@@ -1,5 +1,5 @@
-import { objectWith, requireKind } from '../../core/model/arguments.ts';
-import type { Duration } from '../../core/model/duration.ts';
+import { objectWith, requireKind, requireOptions } from '../../core/model/arguments.ts';
+import { DURATION, type Duration } from '../../core/model/duration.ts';
 import type { NodeSyncService } from './node-sync-service.ts';
 
 /** What is used of Electron's `app`. */
@@ -24,6 +24,7 @@ export function drainBeforeQuit(
 ): () => void {
   requireKind('app', app, objectWith("Electron's app", 'on', 'removeListener', 'quit'));
   requireKind('service', service, objectWith('a NodeSyncService', 'drain'));
+  requireOptions('drainBeforeQuit', options, { grace: DURATION });
   let state: 'waiting' | 'draining' | 'drained' = 'waiting';
   const onWillQuit = (event: QuitEvent): void => {
     if (state === 'drained') return;

@@ -4,10 +4,9 @@
  *
  * @module
  */
-import { OBJECT, objectWith, requireKind } from '../../core/model/arguments.ts';
+import { requireKind, requireOptions } from '../../core/model/arguments.ts';
 import { registerBackgroundSyncProvider } from '../../core/background/provider-registry.ts';
 import { nodeBackgroundSync } from './node-background-sync.ts';
-import type { Runtime } from '../../core/ports/runtime.ts';
 import { createStandardRuntime } from '../standard/standard-runtime.ts';
 import { ElectronDeviceState, type ElectronDeviceOptions } from './electron-device-state.ts';
 import { NodeDeviceState, nodeSources, type NodeDeviceOptions } from './node-device-state.ts';
@@ -15,20 +14,22 @@ import {
   TimerScheduler,
   type TimerSchedulerOptions,
 } from '../../core/background/timer-scheduler.ts';
+import {
+  ELECTRON_DEVICE_OPTIONS,
+  NODE_DEVICE_OPTIONS,
+  SCHEDULER_OPTIONS,
+  type WithRuntime,
+} from './option-kinds.ts';
 import { uptimeMs } from './uptime.ts';
 
 registerBackgroundSyncProvider(nodeBackgroundSync());
-
-interface WithRuntime {
-  readonly runtime?: Runtime;
-}
 
 /**
  * Wake-ups from timers of this process: they survive sleep and a clock that is set, and end with the
  * process.
  */
 export function nodeScheduler(options: TimerSchedulerOptions & WithRuntime = {}): TimerScheduler {
-  requireKind('the options of nodeScheduler', options, OBJECT);
+  requireOptions('nodeScheduler', options, SCHEDULER_OPTIONS);
   return new TimerScheduler(options.runtime ?? createStandardRuntime(), {
     uptimeMs,
     ...options,
@@ -37,7 +38,7 @@ export function nodeScheduler(options: TimerSchedulerOptions & WithRuntime = {})
 
 /** What this machine says of itself. What it does not tell is null. */
 export function nodeDeviceState(options: NodeDeviceOptions & WithRuntime = {}): NodeDeviceState {
-  requireKind('the options of nodeDeviceState', options, OBJECT);
+  requireOptions('nodeDeviceState', options, NODE_DEVICE_OPTIONS);
   const runtime = options.runtime ?? createStandardRuntime();
   return new NodeDeviceState(runtime, nodeSources(runtime, options), options);
 }
@@ -46,9 +47,9 @@ export function nodeDeviceState(options: NodeDeviceOptions & WithRuntime = {}): 
 export function electronDeviceState(
   options: ElectronDeviceOptions & WithRuntime,
 ): ElectronDeviceState {
-  requireKind('the options of electronDeviceState', options, OBJECT);
-  requireKind('powerMonitor', options.powerMonitor, objectWith("Electron's powerMonitor", 'on'));
-  requireKind('net', options.net, objectWith("Electron's net", 'isOnline'));
+  requireOptions('electronDeviceState', options, ELECTRON_DEVICE_OPTIONS);
+  requireKind('powerMonitor', options.powerMonitor, ELECTRON_DEVICE_OPTIONS.powerMonitor);
+  requireKind('net', options.net, ELECTRON_DEVICE_OPTIONS.net);
   return new ElectronDeviceState(options.runtime ?? createStandardRuntime(), options);
 }
 

@@ -1,5 +1,9 @@
 import type { BackgroundSyncProvider } from '../../core/background/background-sync-service-factory.ts';
-import { NodeSyncService, type NodeSyncServiceOptions } from './node-sync-service.ts';
+import {
+  NodeSyncService,
+  requireNodeOptions,
+  type NodeSyncServiceOptions,
+} from './node-sync-service.ts';
 
 /** What the app decides of its service; the rest comes from `defineBackgroundSync`. */
 export type NodeBackgroundSyncOptions = Omit<
@@ -11,10 +15,13 @@ export type NodeBackgroundSyncOptions = Omit<
  * The provider for `BackgroundSyncServiceFactory` and `defineBackgroundSync` in Node and in Electron's
  * main process. Importing `nexus-store/node` registers it without options; pass your own to have them:
  * `providers: [nodeBackgroundSync({ path: 'field.db' })]`.
+ *
+ * @throws UsageError `usage/invalid-argument`, naming the option
  */
 export function nodeBackgroundSync(
   options: NodeBackgroundSyncOptions = {},
 ): BackgroundSyncProvider {
+  requireNodeOptions(options);
   return {
     name: 'node',
     detect: isNode,

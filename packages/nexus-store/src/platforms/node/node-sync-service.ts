@@ -7,17 +7,26 @@ import {
   type BackgroundSyncServiceOptions,
   type ScheduleOutcome,
 } from '../../core/background/background-sync-service.ts';
-import { OBJECT, requireKind } from '../../core/model/arguments.ts';
-import { durationMs, type Duration } from '../../core/model/duration.ts';
+import {
+  FLAG,
+  FUNCTION,
+  NAME,
+  objectWith,
+  requireOptions,
+  type Kinds,
+} from '../../core/model/arguments.ts';
+import { DURATION, durationMs, type Duration } from '../../core/model/duration.ts';
 import { UsageError } from '../../core/model/errors.ts';
 import type { SyncReport } from '../../core/model/sync-report.ts';
 import type { DeviceState } from '../../core/ports/device-state.ts';
+import { BACKEND, RUNTIME } from '../../core/ports/kinds.ts';
 import type { PlatformScheduler } from '../../core/ports/platform-scheduler.ts';
 import type { Runtime } from '../../core/ports/runtime.ts';
 import type { StoreBackend } from '../../core/store/store-backend.ts';
 import { ExitDrain, type Drainable } from './exit-drain.ts';
 import { ForeignCommits } from './foreign-commits.ts';
 import { NodeDeviceState, nodeSources } from './node-device-state.ts';
+import { DEVICE_STATE, SYSTEM_INFORMATION } from './option-kinds.ts';
 import type { SystemInformationLike } from './power.ts';
 import { TimerScheduler } from '../../core/background/timer-scheduler.ts';
 import { uptimeMs } from './uptime.ts';
@@ -53,6 +62,25 @@ export interface NodeSyncServiceOptions extends Omit<BackgroundSyncServiceOption
   readonly grace?: Duration;
 }
 
+const OPTIONS: Kinds<NodeSyncServiceOptions> = {
+  backend: BACKEND,
+  runtime: RUNTIME,
+  id: NAME,
+  scheduler: objectWith('a scheduler', 'schedule', 'cancel', 'pending'),
+  deviceState: DEVICE_STATE,
+  path: NAME,
+  systemInformation: SYSTEM_INFORMATION,
+  drainOnExit: FLAG,
+  grace: DURATION,
+  onPendingCount: FUNCTION,
+  platformRuns: FUNCTION,
+};
+
+/** @throws UsageError `usage/invalid-argument`, naming the option */
+export function requireNodeOptions(options: Partial<NodeSyncServiceOptions>): void {
+  requireOptions('background sync in Node', options, OPTIONS);
+}
+
 /** A run that is told to stop has put everything back by then. */
 const CUT_OFF_MS = 200;
 
@@ -79,11 +107,14 @@ export class NodeSyncService extends BackgroundSyncService {
 
   /** @throws UsageError `usage/invalid-argument`, naming the option */
   constructor(options: NodeSyncServiceOptions) {
-    requireKind('the options of NodeSyncService', options, OBJECT);
+    requireNodeOptions(options);
     const { backend, path, drainOnExit = true, systemInformation } = options;
     const runtime = options.runtime ?? backend?.runtime;
     if (runtime === undefined)
-      throw new UsageError('usage/invalid-argument', 'NodeSyncService needs a backend');
+      throw new UsageError(
+        'usage/invalid-argument',
+        'NodeSyncService needs a backend or a runtime',
+      );
     const graceMs = durationMs(options.grace ?? '5s', 'grace');
     const deviceOptions = {
       ...(path === undefined ? {} : { path }),

@@ -30,3 +30,39 @@ test('yield lets events in on React Native, whose setImmediate is a microtask', 
 
   expect(await letsEventsIn()).toBe(true);
 });
+
+test('without a logger of its own an app hears of failures that nobody else is told of, and of nothing else', async () => {
+  const { createBackend, createStandardRuntime, NexusStore } = await import('../../index.ts');
+  const { memoryStorage } = await import('../../storage/memory/index.ts');
+  const said: unknown[][] = [];
+  for (const level of ['debug', 'info', 'warn', 'error'] as const)
+    vi.spyOn(console, level).mockImplementation((...words) => void said.push([level, ...words]));
+  const backend = createBackend({ storage: memoryStorage(), autoSync: false });
+  const notes = new NexusStore<{ id: string; text: string }>({ backend, collection: 'notes' });
+  backend.on(() => {
+    throw new Error('of the app');
+  });
+
+  await notes.save({ id: 'a', text: 'a secret' });
+  createStandardRuntime().logger.log('warn', 'not a failure');
+  await backend.close();
+  vi.restoreAllMocks();
+
+  expect(said.length).toBeGreaterThan(0);
+  for (const [level, text] of said) {
+    expect(level).toBe('error');
+    expect(text).toMatch(/nexus-store: an event listener failed .*of the app/);
+    expect(text).not.toContain('a secret');
+  }
+});
+
+test('with the silent logger it hears of nothing', async () => {
+  const { createStandardRuntime, silentLogger } = await import('../../index.ts');
+  const error = vi.spyOn(console, 'error').mockImplementation(() => {});
+
+  createStandardRuntime({ logger: silentLogger }).logger.log('error', 'a failure');
+  const calls = error.mock.calls.length;
+  vi.restoreAllMocks();
+
+  expect(calls).toBe(0);
+});

@@ -2,7 +2,6 @@ import { requireOptions } from '../../core/model/arguments.ts';
 import { createIds } from '../../core/model/uuid.ts';
 import { LOGGER } from '../../core/ports/kinds.ts';
 import {
-  silentLogger,
   type Clock,
   type Logger,
   type Random,
@@ -10,8 +9,17 @@ import {
   type Timers,
 } from '../../core/ports/runtime.ts';
 
-/** The runtime of Node, browsers, workers and Hermes, from what all of them have. */
-export function createStandardRuntime(options: { readonly logger?: Logger } = {}): Runtime {
+export interface StandardRuntimeOptions {
+  /** @defaultValue one that writes failures to `console.error`, and nothing else */
+  readonly logger?: Logger;
+}
+
+/**
+ * The runtime of Node, browsers, workers and Hermes, from what all of them have.
+ *
+ * @throws UsageError `usage/invalid-argument`
+ */
+export function createStandardRuntime(options: StandardRuntimeOptions = {}): Runtime {
   requireOptions('createStandardRuntime', options, { logger: LOGGER });
   const clock: Clock = { now: () => Date.now(), elapsed };
   const random = standardRandom();
@@ -20,15 +28,25 @@ export function createStandardRuntime(options: { readonly logger?: Logger } = {}
     timers,
     random,
     ids: createIds(clock, random),
-    logger: options.logger ?? silentLogger,
+    logger: options.logger ?? failuresToConsole,
   };
 }
 
-/** A console logger for those who want to see what happens. */
+/** A console logger for those who want to see what happens, failures or not. */
 export const consoleLogger: Logger = {
   log: (level, message, fields) => {
     const text = fields === undefined ? message : `${message} ${JSON.stringify(fields)}`;
     console[level](`nexus-store: ${text}`);
+  },
+};
+
+/**
+ * A listener or a conflict handler that throws has nobody to reject to: without a word in the console an app
+ * would never hear of it.
+ */
+const failuresToConsole: Logger = {
+  log: (level, message, fields) => {
+    if (level === 'error') consoleLogger.log(level, message, fields);
   },
 };
 

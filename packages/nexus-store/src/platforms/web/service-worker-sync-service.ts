@@ -9,8 +9,10 @@ import {
 } from '../../core/background/background-sync-service.ts';
 import { TimerScheduler } from '../../core/background/timer-scheduler.ts';
 import { requestIds } from '../../core/background/wake-up-policy.ts';
+import { FLAG, FUNCTION, NAME, requireOptions, type Kinds } from '../../core/model/arguments.ts';
 import { UsageError } from '../../core/model/errors.ts';
 import type { Live } from '../../core/model/live.ts';
+import { BACKEND, RUNTIME } from '../../core/ports/kinds.ts';
 import type { WeakenedField } from '../../core/ports/platform-scheduler.ts';
 import type { Runtime } from '../../core/ports/runtime.ts';
 import type { StoreBackend } from '../../core/store/store-backend.ts';
@@ -42,6 +44,21 @@ export interface ServiceWorkerSyncServiceOptions extends Omit<
   readonly name?: string;
 }
 
+const OPTIONS: Kinds<ServiceWorkerSyncServiceOptions> = {
+  backend: BACKEND,
+  runtime: RUNTIME,
+  id: NAME,
+  name: NAME,
+  badge: FLAG,
+  onPendingCount: FUNCTION,
+  platformRuns: FUNCTION,
+};
+
+/** @throws UsageError `usage/invalid-argument`, naming the option */
+export function requireWebOptions(options: Partial<ServiceWorkerSyncServiceOptions>): void {
+  requireOptions('background sync in a page', options, OPTIONS);
+}
+
 /** What the service worker cannot check, because only pages are told. */
 const PAGE_ONLY = ['requiresCharging', 'requiresBatteryNotLow'] as const;
 
@@ -67,10 +84,14 @@ export class ServiceWorkerSyncService extends BackgroundSyncService {
 
   /** @throws UsageError `usage/invalid-argument`, naming the option */
   constructor(options: ServiceWorkerSyncServiceOptions, browser: Browser = thisBrowser()) {
+    requireWebOptions(options);
     const { backend, badge = false, id = 'nexus-store.sync', name } = options;
     const runtime = options.runtime ?? backend?.runtime;
     if (runtime === undefined)
-      throw new UsageError('usage/invalid-argument', 'ServiceWorkerSyncService needs a backend');
+      throw new UsageError(
+        'usage/invalid-argument',
+        'ServiceWorkerSyncService needs a backend or a runtime',
+      );
     const deviceState = new WebDeviceState(browser);
     const sync = new BrowserSync(runtime, browser.navigator.serviceWorker?.ready);
     const scheduler = new WebScheduler({

@@ -1,6 +1,7 @@
 import type { BackgroundSyncProvider } from '../../core/background/background-sync-service-factory.ts';
 import { isPage } from './browser.ts';
 import {
+  requireWebOptions,
   ServiceWorkerSyncService,
   type ServiceWorkerSyncServiceOptions,
 } from './service-worker-sync-service.ts';
@@ -15,8 +16,11 @@ export type WebBackgroundSyncOptions = Omit<
  * The provider for `BackgroundSyncServiceFactory` and `defineBackgroundSync` in a page, with a service
  * worker or without. Importing `nexus-store/web` registers it without options; pass your own to have them:
  * `providers: [webBackgroundSync({ badge: true })]`.
+ *
+ * @throws UsageError `usage/invalid-argument`, naming the option
  */
 export function webBackgroundSync(options: WebBackgroundSyncOptions = {}): BackgroundSyncProvider {
+  requireWebOptions(options);
   return {
     name: 'web',
     detect: isPage,

@@ -73,11 +73,49 @@ export class Credentials {
   }
 }
 
+/**
+ * What cannot be sent as headers, in a few words without any value: credentials may stand there. Null if
+ * nothing is wrong.
+ */
+export function unsendablePart(values: unknown): string | null {
+  if (typeof values !== 'object' || values === null) return `they are ${kindOf(values)}`;
+  if (Array.isArray(values)) return 'they are a list';
+  for (const [name, value] of Object.entries(values)) {
+    if (typeof value !== 'string') return `${shownName(name)} is ${kindOf(value)}`;
+  }
+  // The platform's own rules for names and line ends.
+  if (typeof Headers !== 'function') return null;
+  try {
+    void new Headers(values as Record<string, string>);
+    return null;
+  } catch {
+    return 'a name or a text has characters that no header may have';
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  return Array.isArray(value) ? 'a list' : `of type ${typeof value}`;
+}
+
+/** Whoever mixes up names and values has credentials for a name. */
+function shownName(name: string): string {
+  return /^[a-z-]{1,40}$/i.test(name) ? name : 'one of them';
+}
+
+function isHeaders(values: unknown): values is Headers {
+  // A class of another realm or of a polyfill is no instance of ours.
+  return (
+    typeof values === 'object' &&
+    values !== null &&
+    !Array.isArray(values) &&
+    typeof (values as Partial<Headers>).forEach === 'function'
+  );
+}
+
 /** A `Headers` object keeps its content out of reach of a spread. */
 function recordOf(values: HeaderValues): Readonly<Record<string, string>> {
-  if (typeof Headers !== 'function' || !(values instanceof Headers)) {
-    return values as Readonly<Record<string, string>>;
-  }
+  if (!isHeaders(values)) return values;
   const record: Record<string, string> = {};
   values.forEach((value, name) => {
     record[name] = value;

@@ -1,7 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { OutgoingEntry, Remote, RemoteContext } from '../../core/ports/remote.ts';
+import { context, entry, httpPeers, idsOf, type Handler } from '../testing/http-peer.ts';
 import { httpRemote } from './index.ts';
 import type { HttpRemoteOptions } from './index.ts';
 import { PROTOCOL_CONTENT_TYPE } from './protocol.ts';
@@ -9,68 +7,12 @@ import { PROTOCOL_CONTENT_TYPE } from './protocol.ts';
 const ours = { 'content-type': PROTOCOL_CONTENT_TYPE };
 const MIB = 1_048_576;
 
-let server: Server | undefined;
-let remote: Remote | undefined;
-afterEach(async () => {
-  await remote?.close();
-  server?.closeAllConnections();
-  await new Promise((resolve) => (server === undefined ? resolve(0) : server.close(resolve)));
-  server = undefined;
-  remote = undefined;
-});
-
-type Handler = (body: string, response: ServerResponse, request: IncomingMessage) => void;
-
-/** A remote to a real server that answers as told. */
-async function remoteTo(
-  handler: Handler,
-  options: Partial<HttpRemoteOptions> = {},
-): Promise<Remote> {
-  server = createServer((request, response) => {
-    let body = '';
-    request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
-    request.on('end', () => handler(body, response, request));
-  });
-  const listening = server;
-  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
-  const { port } = listening.address() as AddressInfo;
-  remote = httpRemote({ url: `http://127.0.0.1:${port}`, ...options });
-  return remote;
-}
-
-const context = (): RemoteContext => ({
-  signal: new AbortController().signal,
-  maySend: () => true,
-  now: Date.UTC(2026, 10, 22),
-  principal: 'ada',
-});
-
-function entry(id: string, fields: Partial<OutgoingEntry> = {}): OutgoingEntry {
-  return {
-    id,
-    idempotencyKey: `key-${id}`,
-    collection: 'notes',
-    entityId: id,
-    operation: 'update',
-    command: null,
-    isPatch: false,
-    baseVersion: null,
-    payloadJson: '1',
-    payload: 1,
-    schemaVersion: 1,
-    group: null,
-    attempts: 0,
-    ...fields,
-  };
-}
-
-const operationsOf = (body: string): readonly { id: string }[] =>
-  (JSON.parse(body) as { operations: { id: string }[] }).operations;
+const { remoteTo } = httpPeers(afterEach);
 
 const conflictsWith =
   (value: string): Handler =>
-  (body, response) => {
-    const results = operationsOf(body).map(({ id }) => ({
+  (_request, response, body) => {
+    const results = idsOf(body).map((id) => ({
       id,
       status: 'conflict',
       version: '2',
@@ -83,12 +25,12 @@ describe('an answer that is larger than a client reads', () => {
   test('is asked for again in smaller parts, and each entry gets its own', async () => {
     const requests: number[] = [];
     const answer = conflictsWith('x'.repeat(3 * MIB));
-    const remote_ = await remoteTo((body, response, request) => {
-      requests.push(operationsOf(body).length);
-      answer(body, response, request);
+    const remote = await remoteTo((request, response, body) => {
+      requests.push(idsOf(body).length);
+      answer(request, response, body);
     });
 
-    const outcomes = await remote_.push(
+    const outcomes = await remote.push(
       ['a', 'b', 'c', 'd'].map((id) => entry(id)),
       context(),
     );
@@ -98,7 +40,7 @@ describe('an answer that is larger than a client reads', () => {
   });
 
   test('of one entry, or of a group that stands together, is no answer', async () => {
-    const remote_ = await remoteTo(conflictsWith('x'.repeat(5 * MIB)));
+    const remote = await remoteTo(conflictsWith('x'.repeat(5 * MIB)));
     const unknown = {
       kind: 'retry',
       scope: 'endpoint',
@@ -108,7 +50,7 @@ describe('an answer that is larger than a client reads', () => {
 
     const group = ['a', 'b'].map((id) => entry(id, { group: 'g' }));
 
-    expect(await remote_.push(group, context())).toMatchObject([unknown, unknown]);
+    expect(await remote.push(group, context())).toMatchObject([unknown, unknown]);
   });
 
   test.each([
@@ -118,15 +60,15 @@ describe('an answer that is larger than a client reads', () => {
     let isFirst = true;
     let isWithheld = false;
     const large = conflictsWith('x'.repeat(5 * MIB));
-    const remote_ = await remoteTo((body, response, request) => {
+    const remote = await remoteTo((request, response, body) => {
       if (!isFirst) return response.writeHead(part.status, ours).end();
       isFirst = false;
       isWithheld = part.isWithheld;
-      return large(body, response, request);
+      return large(request, response, body);
     });
 
     const batch = ['a', 'b'].map((id) => entry(id));
-    const outcomes = await remote_.push(batch, { ...context(), maySend: () => !isWithheld });
+    const outcomes = await remote.push(batch, { ...context(), maySend: () => !isWithheld });
 
     const perhaps = { kind: 'retry', scope: 'endpoint', ambiguous: true };
     expect(outcomes).toMatchObject([perhaps, perhaps]);
@@ -138,12 +80,12 @@ describe('a problem type with the name of something every object has', () => {
     '%s is judged by its status',
     async (type) => {
       const problem = { type, status: 503 };
-      const remote_ = await remoteTo((body, response) => {
-        const results = [{ id: operationsOf(body)[0]?.id, status: 'retry', problem }];
+      const remote = await remoteTo((_request, response, body) => {
+        const results = [{ id: idsOf(body)[0], status: 'retry', problem }];
         response.writeHead(200, ours).end(JSON.stringify({ protocol: 1, results }));
       });
 
-      expect(await remote_.push([entry('a')], context())).toMatchObject([
+      expect(await remote.push([entry('a')], context())).toMatchObject([
         { kind: 'retry', scope: 'entry', failure: { code: 'remote/server', status: 503 } },
       ]);
     },
@@ -162,15 +104,15 @@ describe('headers', () => {
 
   test('may be a Headers object', async () => {
     let seen: unknown;
-    const remote_ = await remoteTo(
-      (_body, response, request) => {
+    const remote = await remoteTo(
+      (request, response) => {
         seen = request.headers.authorization;
         response.writeHead(500).end();
       },
       { headers: async () => new Headers({ Authorization: 'Bearer t' }) },
     );
 
-    await remote_.push([entry('a')], context());
+    await remote.push([entry('a')], context());
 
     expect(seen).toBe('Bearer t');
   });
@@ -179,25 +121,71 @@ describe('headers', () => {
     ['a token with the line end of its file', { authorization: 'Bearer secret\nX: y' }],
     ['a name that is none', { 'not a name': 'secret' }],
     ['nothing at all', undefined],
+    ['null', null],
     ['a text', 'Bearer secret'],
+    ['a number', 42],
+    ['a list of texts', ['Bearer secret']],
+    ['a list of pairs', [['authorization', 'Bearer secret']]],
+    ['a value that is undefined', { authorization: undefined }],
+    ['a value that is null', { authorization: null }],
+    ['a value that is a number', { authorization: 12345 }],
+    ['a value that is a list', { authorization: ['Bearer secret'] }],
+    ['a value that is an object', { authorization: { token: 'secret' } }],
+    ['a value that is a function', { authorization: () => 'secret' }],
+    ['a token for a name', { 'Bearer secret.12345': undefined }],
   ])('that cannot be sent are no credentials: %s', async (_name, headers) => {
     let requests = 0;
-    const remote_ = await remoteTo(
-      (_body, response) => {
+    const remote = await remoteTo(
+      (_request, response) => {
         requests += 1;
         response.end();
       },
       { headers: async () => headers as Record<string, string> },
     );
 
-    const [outcome] = await remote_.push([entry('a')], context());
+    const [outcome] = await remote.push([entry('a')], context());
 
     expect(outcome).toMatchObject({
       kind: 'unauthorised',
       failure: { code: 'remote/unauthorised' },
     });
-    expect(JSON.stringify(outcome)).not.toContain('secret');
+    expect(outcome).toMatchObject({
+      failure: { detail: expect.stringContaining('headers gave what cannot be sent') as string },
+    });
+    expect(JSON.stringify(outcome)).not.toMatch(/secret|12345/);
     expect(requests).toBe(0);
+  });
+
+  test('of another class than the platform has are read as such', async () => {
+    let seen: unknown;
+    const remote = await remoteTo(
+      (request, response) => {
+        seen = request.headers.authorization;
+        response.writeHead(500).end();
+      },
+      {
+        headers: () => {
+          const kept = new Map([['authorization', 'Bearer t']]);
+          return { forEach: kept.forEach.bind(kept) } as unknown as Headers;
+        },
+      },
+    );
+
+    await remote.push([entry('a')], context());
+
+    expect(seen).toBe('Bearer t');
+  });
+
+  test.each([
+    ['undefined', { authorization: undefined }, /authorization is undefined/],
+    ['a number', { authorization: 12345 }, /authorization is of type number/],
+    ['a line end', { authorization: 'Bearer secret\nX: y' }, /no header may have/],
+  ])('that are fixed and hold %s are refused at once', (_name, headers, message) => {
+    const create = (): unknown => httpRemote({ url: 'http://a', headers: headers as never });
+
+    expect(create).toThrow(expect.objectContaining({ code: 'usage/invalid-argument' }));
+    expect(create).toThrow(message);
+    expect(create).not.toThrow(/secret|12345/);
   });
 });
 

@@ -1,81 +1,16 @@
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Outcome } from '../../core/model/outcome.ts';
-import type { OutgoingEntry, Remote, RemoteContext } from '../../core/ports/remote.ts';
+import type { Remote } from '../../core/ports/remote.ts';
+import { context, entry, httpPeers, idsOf, NOW, type Handler } from '../testing/http-peer.ts';
 import { httpRemote } from './index.ts';
-import type { Fetch, HttpRemoteOptions } from './index.ts';
+import type { Fetch } from './index.ts';
 import { PROBLEM_CONTENT_TYPE, ProblemType, PROTOCOL_CONTENT_TYPE } from './protocol.ts';
 
-type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
-
-const running: Server[] = [];
-const remotes: Remote[] = [];
-
-afterEach(async () => {
-  for (const remote of remotes.splice(0)) await remote.close();
-  for (const server of running.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-});
-
-/** The URL of a real server that answers as told. */
-async function serverWith(handler: Handler): Promise<string> {
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => handler(request, response, Buffer.concat(chunks).toString()));
-  });
-  running.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
-
-async function remoteTo(
-  handler: Handler,
-  options: Partial<HttpRemoteOptions> = {},
-): Promise<Remote> {
-  return remoteAt(await serverWith(handler), options);
-}
-
-function remoteAt(url: string, options: Partial<HttpRemoteOptions> = {}): Remote {
-  const remote = httpRemote({ url, ...options });
-  remotes.push(remote);
-  return remote;
-}
-
-const NOW = Date.UTC(2026, 10, 22, 12, 0, 0);
-
-function context(signal: AbortSignal = new AbortController().signal): RemoteContext {
-  return { signal, maySend: () => true, now: NOW, principal: 'ada' };
-}
-
-function entry(id: string, fields: Partial<OutgoingEntry> = {}): OutgoingEntry {
-  return {
-    id,
-    idempotencyKey: `key-${id}`,
-    collection: 'notes',
-    entityId: id,
-    operation: 'update',
-    command: null,
-    isPatch: false,
-    baseVersion: null,
-    payloadJson: `{"secret":"payload of ${id}"}`,
-    payload: null,
-    schemaVersion: 1,
-    group: null,
-    attempts: 0,
-    ...fields,
-  };
-}
+const { serverWith, remoteAt, remoteTo, stopServers } = httpPeers(afterEach);
 
 const pushOne = async (remote: Remote): Promise<Outcome> =>
   (await remote.push([entry('a')], context()))[0] as Outcome;
-
-const ids = (body: string): readonly string[] =>
-  (JSON.parse(body) as { operations: { id: string }[] }).operations.map(({ id }) => id);
 
 function sendResults(response: ServerResponse, results: readonly unknown[]): void {
   response.writeHead(200, { 'content-type': PROTOCOL_CONTENT_TYPE });
@@ -85,7 +20,7 @@ function sendResults(response: ServerResponse, results: readonly unknown[]): voi
 const applyAll: Handler = (_request, response, body) =>
   sendResults(
     response,
-    ids(body).map((id) => ({ id, status: 'applied', version: `v-${id}` })),
+    idsOf(body).map((id) => ({ id, status: 'applied', version: `v-${id}` })),
   );
 
 const answers =
@@ -225,8 +160,7 @@ describe('an answer that is no acknowledgement', () => {
 
   test('nobody listening is certainly not applied', async () => {
     const url = await serverWith(() => {});
-    const server = running.pop() as Server;
-    await new Promise((resolve) => server.close(resolve));
+    await stopServers();
 
     const outcome = await pushOne(remoteAt(url));
 
@@ -444,7 +378,7 @@ describe('credentials', () => {
       (request, response, body) => {
         const refuse = (): void => answers(401, {}, '')(request, response, body);
         if (request.headers.authorization === '1') applyAll(request, response, body);
-        else if (ids(body).includes('late')) late.push(refuse);
+        else if (idsOf(body).includes('late')) late.push(refuse);
         else refuse();
       },
       {
@@ -568,7 +502,7 @@ describe('a refusal', () => {
 
   test('that one bad entry caused does not bury the others', async () => {
     const remote = await remoteTo((request, response, body) => {
-      if (ids(body).includes('bad')) answers(400, {}, 'bad')(request, response, body);
+      if (idsOf(body).includes('bad')) answers(400, {}, 'bad')(request, response, body);
       else applyAll(request, response, body);
     });
     const names = ['a', 'b', 'bad', 'c', 'd', 'e'];
@@ -586,7 +520,7 @@ describe('a refusal', () => {
   test('never tears a group apart', async () => {
     const batches: (readonly string[])[] = [];
     const remote = await remoteTo((request, response, body) => {
-      batches.push(ids(body));
+      batches.push(idsOf(body));
       answers(400, {}, '')(request, response, body);
     });
     const group = 'g';
@@ -636,7 +570,7 @@ describe('the hook of the app', () => {
   test('is asked first about an answer, and about each result', async () => {
     const remote = await remoteTo(
       (_request, response, body) =>
-        ids(body).includes('a')
+        idsOf(body).includes('a')
           ? sendResults(response, [
               { id: 'a', status: 'applied' },
               { id: 'b', status: 'applied' },

@@ -23,7 +23,7 @@ import type {
 } from '../../core/ports/remote.ts';
 import { answerClass, classify, isRecognised } from './classify.ts';
 import type { AnswerFacts } from './classify.ts';
-import { Credentials } from './credentials.ts';
+import { Credentials, unsendablePart } from './credentials.ts';
 import type { HeadersSource, RefreshCredentials } from './credentials.ts';
 import { EventStreamParser } from './event-stream.ts';
 import type { ServerSentEvent } from './event-stream.ts';
@@ -84,7 +84,7 @@ export interface HttpRemoteOptions {
   /** Paths that differ from the protocol's, joined to `url`. */
   readonly paths?: Partial<typeof PROTOCOL_PATHS>;
   /** Fetch's own `credentials`, for servers that use cookies. */
-  readonly credentials?: RequestCredentials;
+  readonly credentials?: 'omit' | 'same-origin' | 'include';
   /** Called when an answer says how often the server would like to be asked. Must not throw. @unit milliseconds */
   readonly onSyncInterval?: (intervalMs: number) => void;
   /** @defaultValue the platform's `fetch` */
@@ -136,6 +136,7 @@ class HttpRemote implements Remote {
     requireOptions('httpRemote', options, OPTIONS);
     requireOptions('paths', options.paths ?? {}, PATHS);
     const maxBatch = options.maxBatch ?? DEFAULT_MAX_BATCH;
+    requireSendable(options.headers);
     this.#options = options;
     this.#base = baseUrl(options.url);
     this.#paths = withDefaults(PROTOCOL_PATHS, options.paths);
@@ -283,6 +284,14 @@ class HttpRemote implements Remote {
       // A bug in the app's hook must not turn an acknowledgement into a rejected push.
     }
   }
+}
+
+/** What is fixed can be looked at once: a variable of the environment may be missing. */
+function requireSendable(headers: HeadersSource | undefined): void {
+  if (headers === undefined || typeof headers === 'function') return;
+  const wrong = unsendablePart(headers);
+  if (wrong === null) return;
+  throw new UsageError('usage/invalid-argument', `headers cannot be sent: ${wrong}`);
 }
 
 function baseUrl(url: string | undefined): string {

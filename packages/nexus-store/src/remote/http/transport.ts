@@ -8,6 +8,7 @@ import {
   MAX_ANSWER_BYTES,
   MAX_ERROR_BYTES,
 } from './bounded-body.ts';
+import { unsendablePart } from './credentials.ts';
 import type { AttachedHeaders, Credentials } from './credentials.ts';
 import { excerpt } from './excerpt.ts';
 import { letProcessEnd } from './idle-socket.ts';
@@ -47,11 +48,14 @@ export interface NoReply {
 /** Node says with these that no connection came about, so that nothing was sent. */
 const NEVER_SENT_CODES: ReadonlySet<unknown> = new Set(['ENOTFOUND', 'ECONNREFUSED', 'EAI_AGAIN']);
 
+/** Fetch's own `credentials`; spelt out, since the name of its type exists only beside a DOM. */
+export type CookiePolicy = 'omit' | 'same-origin' | 'include';
+
 export interface TransportOptions {
   readonly fetch: Fetch;
   readonly credentials: Credentials;
   /** Sent as fetch's own `credentials` (cookies). */
-  readonly cookies?: RequestCredentials;
+  readonly cookies?: CookiePolicy;
 }
 
 interface Opened {
@@ -134,7 +138,8 @@ export class Transport {
     } catch (cause) {
       return noCredentials(cause);
     }
-    if (!areSendable(headers.values)) return unsendable();
+    const wrong = unsendablePart(headers.values);
+    if (wrong !== null) return unsendable(wrong);
     // Credentials may have taken their time, and so may the answer that this is sent again after.
     if (!context.maySend()) return withheld();
     const secrets = Object.values(headers.values);
@@ -209,21 +214,12 @@ export function unusable(status: number, detail: string, cause?: unknown): NoRep
   return { kind: 'no-reply', code: 'remote/protocol', ambiguous: true, detail, status, cause };
 }
 
-/** Fetch would fail as it does without a network, and the entries would be tried for ever. */
-function areSendable(values: unknown): boolean {
-  if (typeof Headers !== 'function') return true;
-  try {
-    return (
-      typeof values === 'object' && values !== null && Boolean(new Headers(values as HeadersInit))
-    );
-  } catch {
-    return false;
-  }
-}
-
-function unsendable(): NoReply {
-  const detail =
-    'headers gave what cannot be sent: names and values must be texts without line ends';
+/**
+ * Fetch would fail as it does without a network, and the entries would be tried for ever; or it would send
+ * the word `undefined` for a token.
+ */
+function unsendable(wrong: string): NoReply {
+  const detail = `headers gave what cannot be sent: ${wrong}; names and values must be texts without line ends`;
   // Without the cause: fetch repeats the header, and so the token.
   return {
     kind: 'no-reply',

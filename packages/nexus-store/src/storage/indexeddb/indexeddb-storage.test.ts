@@ -196,6 +196,52 @@ describe('a transaction', () => {
     vi.restoreAllMocks();
     expect(await idsIn(storage)).toEqual([1, 5]);
   });
+
+  test('deletes what is scattered in ranges that hold nothing else', async () => {
+    const storage = await opened(newName());
+    const gone = Array.from({ length: 40 }, (_, i) => 3 * i);
+    const kept = [1, 31, 32, 100, 200];
+    await put(storage, ...gone, ...kept);
+    const deleting = vi.spyOn(IDBObjectStore.prototype, 'delete');
+
+    await storage.transact('write', async (tx) => {
+      await tx.write(gone.map((id) => ({ table: 'notes', delete: [id] })));
+    });
+
+    expect(deleting).toHaveBeenCalledTimes(4);
+    vi.restoreAllMocks();
+    expect(await idsIn(storage)).toEqual(kept);
+  });
+
+  test('leaves what is written between scattered keys while they are deleted', async () => {
+    const storage = await opened(newName());
+    const gone = Array.from({ length: 40 }, (_, i) => 3 * i);
+    await put(storage, ...gone);
+
+    const seen = await storage.transact('write', async (tx) => {
+      const [, , found] = await Promise.all([
+        tx.write(gone.map((id) => ({ table: 'notes', delete: [id] }))),
+        tx.write([10, 50].map((id) => ({ table: 'notes', put: { id, lane: null, due: null } }))),
+        tx.scan('notes', { limit: 100 }),
+      ]);
+      return found;
+    });
+
+    expect(seen.map((record) => record['id'])).toEqual([10, 50]);
+    expect(await idsIn(storage)).toEqual([10, 50]);
+  });
+
+  test('deletes scattered keys that nobody waits for before the commit', async () => {
+    const storage = await opened(newName());
+    const gone = Array.from({ length: 40 }, (_, i) => 3 * i);
+    await put(storage, ...gone, 1);
+
+    await storage.transact('write', async (tx) => {
+      void tx.write(gone.map((id) => ({ table: 'notes', delete: [id] })));
+    });
+
+    expect(await idsIn(storage)).toEqual([1]);
+  });
 });
 
 describe('reading many keys at once', () => {

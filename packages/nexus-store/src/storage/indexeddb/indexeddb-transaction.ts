@@ -8,7 +8,7 @@ import type {
 } from '../../core/ports/storage.ts';
 import { CachedReads } from './cached-reads.ts';
 import type { CommitMarks } from './commit-marks.ts';
-import { deletesOf } from './delete-runs.ts';
+import { deleteRecords, deletesOf } from './delete-runs.ts';
 import { awaitedElsewhere, misused } from './indexeddb-errors.ts';
 import { readMany } from './read-many.ts';
 import type { RangeHopes } from './read-many.ts';
@@ -42,6 +42,8 @@ export class IndexedDbTransaction implements StorageTransaction {
   /** IndexedDB has committed: nothing can be added any more, or taken back. */
   #isCommitted = false;
   #hasChanges = false;
+  /** Deletes that are being looked into before they are sent; never rejects. */
+  #deleting: Promise<void> | undefined;
 
   constructor(native: IDBTransaction, mode: 'read' | 'write', context: TransactionContext) {
     this.#native = native;
@@ -67,6 +69,7 @@ export class IndexedDbTransaction implements StorageTransaction {
   async run<R>(body: (tx: StorageTransaction) => Promise<R>): Promise<R> {
     try {
       const result = await body(this);
+      while (this.#deleting !== undefined) await this.#deleting;
       if (this.#state === 'failed') throw this.#failure;
       this.#state = 'ended';
       if (this.#mode === 'write') await this.#commit();
@@ -105,14 +108,22 @@ export class IndexedDbTransaction implements StorageTransaction {
         const record = table.checked(change.put);
         this.#store(change.table).put(record, table.nativeKey(table.keyOf(record)));
       }
-      const tableOf = (name: string): Table => this.#table(name);
-      for (const [name, keys] of deletesOf(changes, tableOf)) {
-        const store = this.#store(name);
-        for (const key of keys) store.delete(key);
-      }
-      this.#reads.noteWrites(changes, tableOf);
+      this.#reads.noteWrites(changes, (name) => this.#table(name));
       if (changes.length > 0) this.#hasChanges = true;
+      const deletes = deletesOf(changes);
+      if (deletes.size > 0) await this.#delete(deletes);
     });
+  }
+
+  async #delete(deletes: ReadonlyMap<string, readonly Key[]>): Promise<void> {
+    const sent = Promise.all(
+      [...deletes].map(([name, keys]) => deleteRecords(this.#store(name), this.#table(name), keys)),
+    );
+    const end = (): void => {
+      this.#deleting = undefined;
+    };
+    this.#deleting = sent.then(end, end);
+    await sent;
   }
 
   async #commit(): Promise<void> {
@@ -156,6 +167,8 @@ export class IndexedDbTransaction implements StorageTransaction {
     if (this.#state === 'failed') throw this.#failure;
     assert(this.#state === 'active', 'a transaction was used after its end');
     try {
+      // Steps take effect in the order of their calls.
+      while (this.#deleting !== undefined) await this.#deleting;
       if (this.#isCommitted) throw awaitedElsewhere();
       return await work();
     } catch (error) {

@@ -1,3 +1,11 @@
+import {
+  FUNCTION,
+  OBJECT,
+  objectWith,
+  requireKind,
+  type Kinds,
+} from '../../core/model/arguments.ts';
+import { FINITE, PROFILE, requireConditions } from '../option-kinds.ts';
 import { durationMs } from '../../core/model/duration.ts';
 import type { Duration } from '../../core/model/duration.ts';
 import type { DeviceState } from '../../core/ports/device-state.ts';
@@ -40,6 +48,16 @@ export interface SimulatedDeviceOptions {
   readonly profile?: DayProfile;
 }
 
+/** The kinds of what both simulated systems are given. */
+export const DEVICE_OPTIONS: Kinds<SimulatedDeviceOptions> = {
+  seed: FINITE,
+  startAt: FINITE,
+  runtime: objectWith('a virtual runtime', 'advance', 'createProcess'),
+  start: FUNCTION,
+  conditions: OBJECT,
+  profile: PROFILE,
+};
+
 /** What the user and the system do to the app. */
 export interface AppControls {
   readonly state: ProcessState;
@@ -77,6 +95,7 @@ export class SimulatedDevice<Model extends DeviceModel> {
     createModel: (runtime: VirtualRuntime, host: SimulatedApp) => Model,
   ) {
     const { seed = 1, startAt } = options;
+    if (options.conditions !== undefined) requireConditions(options.conditions);
     this.runtime =
       options.runtime ?? createVirtualRuntime(seed, startAt === undefined ? {} : { startAt });
     this.#host = new SimulatedApp(this.runtime, options.start, graceMs);
@@ -105,11 +124,13 @@ export class SimulatedDevice<Model extends DeviceModel> {
 
   /** Changes what is given: `set({ network: 'none' })`, `set({ isCharging: true, batteryLevel: 40 })`. */
   set(change: Partial<DeviceConditions>): void {
+    requireConditions(change);
     this.model.change(change);
   }
 
   /** Begins to live the days of a profile, instead of the one before. */
   follow(profile: DayProfile): void {
+    requireKind('follow: profile', profile, PROFILE);
     this.#player?.stop();
     const random = createSeededRandom(this.runtime.seed, `profile ${profile.name}`);
     this.#player = new ProfilePlayer(this.model, profile, random);

@@ -1,5 +1,16 @@
-import type { BackgroundSyncConfigOptions } from '../../core/background/background-sync-config.ts';
+import {
+  BackgroundSyncConfig,
+  type BackgroundSyncConfigOptions,
+} from '../../core/background/background-sync-config.ts';
 import type { JournalRecord } from '../../core/background/journal.ts';
+import {
+  FUNCTION,
+  OBJECT,
+  oneOf,
+  requireKind,
+  requireOptions,
+  type Kinds,
+} from '../../core/model/arguments.ts';
 import type { Duration } from '../../core/model/duration.ts';
 import { durationMs } from '../../core/model/duration.ts';
 import { priorityOfRank, type SyncPriority } from '../../core/model/priority.ts';
@@ -8,6 +19,7 @@ import { StoreBackend } from '../../core/store/store-backend.ts';
 import type { DayProfile } from '../device/day-profiles.ts';
 import type { RunRecord } from '../device/device-model.ts';
 import { MemoryServer } from '../memory-server.ts';
+import { FINITE, PROFILE, SPAN } from '../option-kinds.ts';
 import { createSeededRandom } from '../seeded-random.ts';
 import { simulateAndroid, type AndroidDevice } from '../simulate-android.ts';
 import { simulateIos, type IosDevice } from '../simulate-ios.ts';
@@ -16,7 +28,7 @@ import { FieldApp, type FieldLife } from './field-app.ts';
 import { PhoneRemote } from './phone-remote.ts';
 import { RadioMeter } from './radio.ts';
 import { RecordedProfile, type TimelinePoint } from './recorded-profile.ts';
-import { DEFAULT_HABIT, drawRank, nextSaveMs, type WritingHabit } from './writing-habit.ts';
+import { DEFAULT_HABIT, HABIT, drawRank, nextSaveMs, type WritingHabit } from './writing-habit.ts';
 
 export interface SimulateDeviceOptions {
   readonly platform: 'android' | 'ios';
@@ -66,11 +78,31 @@ export interface DeviceSimulation {
   readonly journal: readonly JournalRecord[];
 }
 
+const OPTIONS: Kinds<SimulateDeviceOptions> = {
+  platform: oneOf('android', 'ios'),
+  profile: PROFILE,
+  openStorage: FUNCTION,
+  config: OBJECT,
+  duration: SPAN,
+  seed: FINITE,
+  habit: HABIT,
+};
+
 const DAY_MS = 86_400_000;
 
-/** Lets one device with the real store, queue and background service live through its days. */
+/**
+ * Lets one device with the real store, queue and background service live through its days.
+ *
+ * @throws UsageError `usage/invalid-argument`, naming the option
+ */
 export async function simulateDevice(options: SimulateDeviceOptions): Promise<DeviceSimulation> {
+  requireOptions('simulateDevice', options, OPTIONS);
   const { platform, seed = 1 } = options;
+  // These have no default.
+  for (const name of ['platform', 'profile', 'openStorage'] as const)
+    requireKind(`simulateDevice: ${name}`, options[name], OPTIONS[name]);
+  // Now, and not in the middle of a simulated day.
+  BackgroundSyncConfig.from(options.config);
   const lengthMs = durationMs(options.duration ?? '7d', 'duration');
   const profile = new RecordedProfile(options.profile);
   const field = new FieldWork(options, seed);

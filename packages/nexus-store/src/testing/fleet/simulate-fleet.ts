@@ -2,17 +2,19 @@ import {
   BackgroundSyncConfig,
   type BackgroundSyncConfigOptions,
 } from '../../core/background/background-sync-config.ts';
-import { durationMs, type Duration } from '../../core/model/duration.ts';
+import { COUNT, FUNCTION, OBJECT, requireOptions, type Kinds } from '../../core/model/arguments.ts';
+import { DURATION, durationMs, type Duration } from '../../core/model/duration.ts';
 import type { SyncPriority } from '../../core/model/priority.ts';
 import { commuter, flakyNetwork, nightCharger, powerUser, rural } from '../device/day-profiles.ts';
 import type { DayProfile } from '../device/day-profiles.ts';
+import { FINITE, PROFILE, SHARE, SPAN } from '../option-kinds.ts';
 import { SeededRandom } from '../seeded-random.ts';
 import { VIRTUAL_START_AT } from '../virtual-runtime.ts';
 import { VirtualTime } from '../virtual-time.ts';
 import { Delays, type DelaysByPriority, type DelayHistogram } from './delays.ts';
 import { FleetDevice } from './fleet-device.ts';
 import { FleetServer, type ServerOutage } from './fleet-server.ts';
-import { DEFAULT_HABIT, type WritingHabit } from './writing-habit.ts';
+import { DEFAULT_HABIT, HABIT, type WritingHabit } from './writing-habit.ts';
 
 export interface SimulateFleetOptions {
   /** @defaultValue `1000` */
@@ -77,6 +79,22 @@ export interface FleetSimulation {
   };
 }
 
+const OPTIONS: Kinds<SimulateFleetOptions> = {
+  devices: COUNT,
+  duration: SPAN,
+  seed: FINITE,
+  iosShare: SHARE,
+  profiles: {
+    said: 'a list of day profiles',
+    fits: (value) => Array.isArray(value) && value.length > 0 && value.every(PROFILE.fits),
+  },
+  config: OBJECT,
+  habit: HABIT,
+  spread: DURATION,
+  outage: OBJECT,
+  onProgress: FUNCTION,
+};
+
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 const PROFILES: readonly DayProfile[] = [commuter, rural, nightCharger, powerUser, flakyNetwork];
@@ -85,8 +103,11 @@ const PROGRESS_EVERY = 1_000;
 /**
  * Lets many devices live through a day against one server. They know nothing of each other, so they are
  * simulated one after another, each on a time of its own: a hundred thousand take about a minute.
+ *
+ * @throws UsageError `usage/invalid-argument`, naming the option
  */
 export function simulateFleet(options: SimulateFleetOptions = {}): FleetSimulation {
+  requireOptions('simulateFleet', options, OPTIONS);
   const { devices = 1_000, seed = 1, iosShare = 0.5, profiles = PROFILES } = options;
   const lengthMs = durationMs(options.duration ?? '1d', 'duration');
   const from = VIRTUAL_START_AT;

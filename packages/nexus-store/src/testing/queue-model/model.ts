@@ -86,8 +86,10 @@ export class Model extends WritingModel {
     const entry = this.entries.find((other) => other.seq === seq);
     if (entry === undefined) return 'not-found';
     const unit = this.unit(entry);
-    if (unit.some(({ fence }) => fence !== null)) return 'claimed';
-    if (unit.some(({ ambiguous }) => ambiguous === 1)) return 'ambiguous';
+    const isHeld = (fence: number | null): boolean =>
+      this.leases.some((lease) => lease.fence === fence && lease.until > this.now);
+    if (unit.some(({ fence }) => isHeld(fence))) return 'claimed';
+    if (unit.some(({ ambiguous, fence }) => ambiguous === 1 || fence !== null)) return 'ambiguous';
     const isNeeded = unit.some(
       (member) =>
         this.entries.some((other) => !unit.includes(other) && other.after.has(member.seq)) ||
@@ -128,12 +130,42 @@ export class Model extends WritingModel {
     if (entry === undefined || entry.state === 'conflict') return 'not-found';
     if (entry.isDetached) return entry.fence === null ? this.reattach(entry, newKey) : 'blocked';
     const unit = this.unit(entry);
+    const wasDead = entry.state === 'dead';
     for (const member of unit) {
       if (member.fence !== null || member.state === 'conflict') continue;
       if (member.state === 'dead' && member.ambiguous === 0) member.key = newKey();
       Object.assign(member, { state: null, attempts: 0, notBefore: null });
     }
+    if (wasDead && entry.group === undefined && !this.foldBehind(entry)) return 'vanished';
     return this.isPlacedReady(unit) ? 'queued' : 'blocked';
+  }
+
+  /** What was written behind a dead letter that is retried is folded as if it were made now. */
+  foldBehind(entry: ModelEntry): boolean {
+    const isFresh = ({ state, fence, ambiguous }: ModelEntry): boolean =>
+      state === null && fence === null && ambiguous !== 1;
+    for (;;) {
+      const lane = this.lane(entry.lane);
+      const next = lane[lane.indexOf(entry) + 1];
+      if (!this.setting.coalesce || next === undefined) return true;
+      if (!isFresh(entry) || !isFresh(next)) return true;
+      if (next.group !== undefined || next.after.size > 0 || next.operation === 'create')
+        return true;
+      const { key, ambiguous } = entry;
+      this.entries = this.entries.filter((other) => other !== next);
+      const effect = this.coalesceInto(entry, next);
+      if (effect === undefined) {
+        this.entries = [...this.entries, next].sort((a, b) => a.seq - b.seq);
+        return true;
+      }
+      for (const { after } of this.entries) {
+        if (after.delete(next.seq) && effect !== 'vanished') after.add(entry.seq);
+      }
+      // No server has seen the key that it has since it came back.
+      Object.assign(entry, { key, ambiguous });
+      this.refold(entry.lane);
+      if (effect === 'vanished') return false;
+    }
   }
 
   isPlacedReady(unit: readonly ModelEntry[]): boolean {

@@ -16,7 +16,7 @@ import { buryEntry } from '../../core/queue/settle.ts';
 import type { UnitOfWork } from '../../core/queue/unit-of-work.ts';
 import { failing } from '../queue-fixture.ts';
 import type { Model } from './model.ts';
-import { LEASE_MS, type Value } from './order-model.ts';
+import { LEASE_MS, type ModelEntry, type Value } from './order-model.ts';
 import { pick, type RawMutate, type Run, type Step, type Wish } from './plan.ts';
 import { mergedOf, settleStep, valueOfText } from './settle-step.ts';
 import type { Mutate } from './writing-model.ts';
@@ -127,10 +127,16 @@ function claimStep(run: Run, limit: number, worst: number, deferLow: boolean): S
   };
 }
 
+/** What is for dead letters would rarely meet one by chance. */
+function letters({ entries }: Model, kind: string, how: number): readonly ModelEntry[] {
+  const isForThem = kind === 'retry' || kind === 'discard';
+  return isForThem && how % 3 > 0 ? entries.filter(({ state }) => state === 'dead') : [];
+}
+
 function controlStep(run: Run, kind: string, which: number, how: number): Step | undefined {
   const { model } = run;
   const { rulesOf, limits } = run.fixture;
-  const seq = pick(model.entries, which)?.seq ?? 77;
+  const seq = (pick(letters(model, kind, how), which) ?? pick(model.entries, which))?.seq ?? 77;
   const entry = model.entries.find((other) => other.seq === seq);
   const keys = (): (() => string) => {
     let count = 0;
@@ -139,7 +145,7 @@ function controlStep(run: Run, kind: string, which: number, how: number): Step |
   switch (kind) {
     case 'cancel':
       return {
-        real: (uow) => cancelEntry(uow, 0, seq, rulesOf),
+        real: (uow) => cancelEntry(uow, 0, seq, rulesOf, model.now),
         model: () => model.cancel(seq),
       };
     case 'retry':

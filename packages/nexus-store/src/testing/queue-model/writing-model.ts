@@ -118,13 +118,23 @@ export class WritingModel extends OrderModel {
     return 'appended';
   }
 
+  /** What others come after does not turn into its delete. */
+  isPrerequisite({ seq }: ModelEntry): boolean {
+    return this.entries.some(({ after }) => after.has(seq));
+  }
+
+  /** The limit of two that become one; null is for ever. */
+  laterOf(a: number | null, b: number | null): number | null {
+    return [a, b].includes(null) ? null : Math.max(Number(a), Number(b));
+  }
+
   /** The table, with a fresh entry waiting. */
   coalesceInto(tail: ModelEntry, next: Omit<ModelEntry, 'seq'>): string | undefined {
     const { lane } = tail;
     const priority = Math.min(tail.priority, next.priority) as PriorityRank;
     const merge = (change: Partial<ModelEntry>): string => {
       const key = tail.ambiguous === null ? tail.key : next.key;
-      const { expiresAt } = next;
+      const expiresAt = this.laterOf(tail.expiresAt, next.expiresAt);
       Object.assign(tail, {
         priority,
         key,
@@ -136,13 +146,21 @@ export class WritingModel extends OrderModel {
       return 'merged';
     };
     switch (`${tail.operation} ${next.operation}`) {
-      case 'delete delete':
-        if (tail.priority === priority) return 'nothing';
-        tail.priority = priority;
+      case 'delete delete': {
+        const expiresAt = this.laterOf(tail.expiresAt, next.expiresAt);
+        if (tail.priority === priority && tail.expiresAt === expiresAt) return 'nothing';
+        Object.assign(tail, { priority, expiresAt });
         return 'merged';
+      }
       case 'create delete':
+        if (this.isPrerequisite(tail)) return undefined;
         if (tail.group !== undefined) return undefined;
-        if (this.fold(lane, this.lane(lane).slice(0, -1)) === null) {
+        if (
+          this.fold(
+            lane,
+            this.lane(lane).filter(({ seq }) => seq < tail.seq),
+          ) === null
+        ) {
           this.remove(tail);
           this.refold(lane);
           return 'vanished';
@@ -150,6 +168,7 @@ export class WritingModel extends OrderModel {
         this.value.set(lane, null);
         return merge({ operation: 'delete', payload: null, isPatch: false });
       case 'update delete':
+        if (this.isPrerequisite(tail)) return undefined;
         this.value.set(lane, null);
         return merge({ operation: 'delete', payload: null, isPatch: false });
       case 'command command': {

@@ -1,5 +1,15 @@
 import { BackgroundSyncService } from '../../../core/background/background-sync-service.ts';
 import type { BackgroundSyncTask } from '../../../core/background/background-sync-task.ts';
+import {
+  FLAG,
+  FUNCTION,
+  LIST,
+  NAME,
+  requireKind,
+  requireOptions,
+  type Kinds,
+} from '../../../core/model/arguments.ts';
+import { BACKEND } from '../../../core/ports/kinds.ts';
 import { requestIds } from '../../../core/background/wake-up-policy.ts';
 import type { StoreBackend } from '../../../core/store/store-backend.ts';
 import { showBadge } from '../app-badge.ts';
@@ -32,6 +42,14 @@ export interface WorkerSyncOptions {
   readonly name?: string;
 }
 
+const OPTIONS: Kinds<WorkerSyncOptions> = {
+  open: FUNCTION,
+  id: NAME,
+  tasks: LIST,
+  badge: FLAG,
+  name: NAME,
+};
+
 /** Background sync in a service worker. */
 export interface WorkerSync {
   /**
@@ -54,12 +72,16 @@ interface Served {
  * registered, and only those. Call it at module scope of the worker, because a browser that starts a worker
  * for an event delivers it only to listeners that are there when the script has run. It takes no fetch
  * events and leaves other sync events alone, so it lives beside Workbox or anything else.
+ *
+ * @throws UsageError `usage/invalid-argument`, naming the option
  */
 export function serveBackgroundSync(
   options: WorkerSyncOptions,
   scope: ServiceWorkerScope = globalThis as unknown as ServiceWorkerScope,
   browser: Browser = thisBrowser(),
 ): WorkerSync {
+  requireOptions('serveBackgroundSync', options, OPTIONS);
+  requireKind('serveBackgroundSync: open', options.open, FUNCTION);
   const { id = 'nexus-store.sync' } = options;
   const { periodic, soon } = requestIds(id);
   const tags: ReadonlySet<string> = new Set(Object.values(requestIds(id)));
@@ -94,6 +116,7 @@ async function prepare(
 ): Promise<Served> {
   const { id, name, tasks = [] } = options;
   const backend = await options.open();
+  requireKind('what open gives', backend, BACKEND);
   const { runtime } = backend;
   backend.beHeadless();
   backend.linkWith(new BrowserLink(runtime, browser, backend, name ?? backend.databaseName ?? id));

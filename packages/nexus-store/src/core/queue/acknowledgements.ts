@@ -1,0 +1,71 @@
+import type { EntityId } from '../model/entry.ts';
+import { isList, readFact } from './facts.ts';
+import type { UnitOfWork } from './unit-of-work.ts';
+
+/** Something that the server said of a row, stored in this transaction. */
+export interface Acknowledgement {
+  readonly partition: number;
+  readonly collection: string;
+  readonly entity: EntityId;
+  /** The idempotency key of what it applied; the empty text if it said something else. */
+  readonly key: string;
+}
+
+type StoredAcknowledgement = readonly [number, string, EntityId, string];
+
+/** So many transactions are remembered. A page that takes longer is fetched again. */
+const KEPT = 64;
+
+/**
+ * Remembers what the server said of rows that are pulled. A page that was asked for before may be older, and
+ * only storage knows what other contexts and direct writes have heard meanwhile.
+ */
+export function noteAcknowledgements(
+  uow: UnitOfWork,
+  acknowledgements: readonly Acknowledgement[],
+): void {
+  if (acknowledgements.length === 0) return;
+  const number = uow.state.takeAcknowledgement();
+  const stored = acknowledgements.map(
+    ({ partition, collection, entity, key }): StoredAcknowledgement => [
+      partition,
+      collection,
+      entity,
+      key,
+    ],
+  );
+  const name = nameOf(number);
+  uow.put('meta', [name], { name, value: JSON.stringify(stored) });
+  if (number > KEPT) uow.delete('meta', [nameOf(number - KEPT)]);
+}
+
+/**
+ * The keys that the server has acknowledged since the given number, oldest first, by entity.
+ *
+ * @returns undefined if it was so long ago that nobody knows
+ */
+export async function acknowledgedSince(
+  uow: UnitOfWork,
+  since: number,
+  partition: number,
+  collection: string,
+): Promise<ReadonlyMap<EntityId, readonly string[]> | undefined> {
+  const last = uow.state.acknowledgements;
+  const found = new Map<EntityId, string[]>();
+  if (last < since || last - since > KEPT) return undefined;
+  for (let number = since + 1; number <= last; number += 1) {
+    const stored = await readFact<readonly StoredAcknowledgement[]>(uow, nameOf(number), isList);
+    if (stored === undefined) return undefined;
+    for (const [itsPartition, itsCollection, entity, key] of stored) {
+      if (itsPartition !== partition || itsCollection !== collection) continue;
+      const keys = found.get(entity);
+      if (keys === undefined) found.set(entity, [key]);
+      else keys.push(key);
+    }
+  }
+  return found;
+}
+
+function nameOf(number: number): string {
+  return `acknowledged:${number}`;
+}

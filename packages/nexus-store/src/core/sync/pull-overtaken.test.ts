@@ -1,0 +1,189 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
+import { fixtures, type BackendFixture } from '../../testing/backend-fixture.ts';
+import { memoryRemote } from '../../testing/memory-remote.ts';
+import { MemoryServer } from '../../testing/memory-server.ts';
+import { RemoteError } from '../model/errors.ts';
+import type { PulledRow, PullPage } from '../ports/remote.ts';
+
+const world = fixtures(afterEach, () => memoryStorage());
+
+/** Two contexts that share a database, as two tabs or processes do. The second only gets to push. */
+function twoContexts(): readonly [BackendFixture, BackendFixture, MemoryServer] {
+  const database = memoryDatabase();
+  const server = new MemoryServer();
+  const one = world({
+    storage: memoryStorage({ database }),
+    remote: memoryRemote({ hints: false, server }),
+  });
+  const two = world({
+    storage: memoryStorage({ database }),
+    remote: memoryRemote({ hints: false, server }),
+    runtime: one.runtime,
+  });
+  two.remote.pull = async () => {
+    throw new RemoteError('remote/rejected', 'not for this one', { status: 403 });
+  };
+  return [one, two, server];
+}
+
+/** Runs `meanwhile` while each page that the fixture fetched is on its way. Returns how many there were. */
+function whilePagesTravel(
+  { remote }: BackendFixture,
+  meanwhile: (number: number) => Promise<unknown>,
+  arrive: (page: PullPage) => PullPage = (page) => page,
+): () => number {
+  const pull = remote.pull.bind(remote);
+  let requests = 0;
+  remote.pull = async (request, context) => {
+    const page = await pull(request, context);
+    requests += 1;
+    await meanwhile(requests);
+    return arrive(page);
+  };
+  return () => requests;
+}
+
+const kept = (fixture: BackendFixture, id: string): Promise<unknown> =>
+  fixture.notes.get(id, { policy: 'cache-only' });
+
+describe('a page that is older than what the server acknowledged meanwhile', () => {
+  test("does not undo another context's save", async () => {
+    const [one, two, server] = twoContexts();
+    await two.notes.save({ id: 'a', text: 'old' });
+    await two.wait(two.backend.sync());
+    whilePagesTravel(one, async (number) => {
+      if (number > 1) return;
+      await two.notes.save({ id: 'a', text: 'ours' });
+      await two.backend.sync();
+    });
+
+    await one.wait(one.backend.sync());
+
+    expect(await kept(one, 'a')).toEqual({ id: 'a', text: 'ours' });
+    expect(server.value('notes', 'a')).toEqual({ id: 'a', text: 'ours' });
+  });
+
+  test("does not bring back what another context's delete took away", async () => {
+    const [one, two] = twoContexts();
+    await two.notes.save({ id: 'a', text: 'old' });
+    await two.wait(two.backend.sync());
+    const shown: unknown[] = [];
+    whilePagesTravel(one, async (number) => {
+      if (number > 1) return;
+      await two.notes.delete('a');
+      await two.backend.sync();
+      one.notes.watch('a').subscribe((note) => shown.push(note));
+    });
+
+    await one.wait(one.backend.sync());
+    await one.settle();
+
+    expect(shown.every((note) => note === undefined)).toBe(true);
+    expect(await kept(one, 'a')).toBeUndefined();
+  });
+
+  test('does not undo a write that went to the server directly', async () => {
+    const fixture = world();
+    await fixture.notes.save({ id: 'a', count: 1 });
+    await fixture.wait(fixture.backend.sync());
+    const shown: unknown[] = [];
+    fixture.notes.watch('a').subscribe((note) => shown.push(note?.count));
+    await fixture.settle();
+    fixture.remote.server.expireCursors();
+    whilePagesTravel(fixture, async (number) => {
+      if (number === 1) await fixture.notes.save({ id: 'a', count: 2 }, { policy: 'remote-first' });
+    });
+
+    await fixture.wait(fixture.backend.fetch('notes'));
+    await fixture.settle();
+
+    expect(shown).toEqual([undefined, 1, 2]);
+    expect(await kept(fixture, 'a')).toEqual({ id: 'a', count: 2 });
+  });
+
+  test('is not fetched again for a row that one of the acknowledged writes made', async () => {
+    const [one, two, server] = twoContexts();
+    server.set('notes', 'other', { id: 'other' });
+    const pull = one.remote.pull.bind(one.remote);
+    let requests = 0;
+    one.remote.pull = async (request, context) => {
+      requests += 1;
+      // The first write is part of the page, the second comes after it; both are acknowledged before it is here.
+      await two.notes.save({ id: 'hot', count: 1 });
+      await two.backend.sync();
+      const page = await pull(request, context);
+      await two.notes.save({ id: 'hot', count: 2 });
+      await two.backend.sync();
+      return page;
+    };
+
+    await one.wait(one.backend.sync());
+
+    expect(requests).toBe(1);
+    expect(await kept(one, 'other')).toEqual({ id: 'other' });
+    expect(await kept(one, 'hot')).toEqual({ id: 'hot', count: 2 });
+  });
+
+  test('is left for the next run if it is overtaken again and again', async () => {
+    const [one, two, server] = twoContexts();
+    await two.notes.save({ id: 'a', count: 0 });
+    await two.wait(two.backend.sync());
+    let count = 0;
+    let isBusy = true;
+    const withoutOrigin = (row: PulledRow): PulledRow => ({ ...row, operationId: null });
+    const requests = whilePagesTravel(
+      one,
+      async () => {
+        if (!isBusy) return;
+        count += 1;
+        await two.notes.save({ id: 'a', count });
+        await two.backend.sync();
+      },
+      (page) => ({ ...page, rows: page.rows.map(withoutOrigin) }),
+    );
+    server.set('notes', 'b', { id: 'b' });
+
+    const report = await one.wait(one.backend.sync());
+
+    expect(requests()).toBe(4);
+    expect(report.stoppedBy).not.toBe('drained');
+    expect(await kept(one, 'a')).toEqual({ id: 'a', count });
+    isBusy = false;
+    expect(await one.wait(one.backend.sync())).toMatchObject({ stoppedBy: 'drained' });
+    expect(await kept(one, 'b')).toEqual({ id: 'b' });
+  });
+
+  test('is fetched again if so much was acknowledged that nobody remembers what', async () => {
+    const [one, two, server] = twoContexts();
+    server.set('notes', 'a', { id: 'a', text: 'old' });
+    const requests = whilePagesTravel(one, async (number) => {
+      if (number > 1) return;
+      for (let i = 0; i < 70; i += 1) {
+        await two.notes.save({ id: i === 0 ? 'a' : `n${i}`, text: 'ours' });
+        await two.backend.sync();
+      }
+    });
+
+    await one.wait(one.backend.sync());
+
+    expect(requests()).toBe(2);
+    expect(await kept(one, 'a')).toEqual({ id: 'a', text: 'ours' });
+  });
+});
+
+test('a full fetch spares what was acknowledged under way, also where the clock was set back', async () => {
+  const [one, two, server] = twoContexts();
+  server.set('notes', 'a', { id: 'a' });
+  whilePagesTravel(one, async (number) => {
+    if (number > 1) return;
+    one.runtime.jumpWallClock(-3_600_000);
+    await two.notes.save({ id: 'new', text: 'ours' });
+    await two.backend.sync();
+  });
+
+  await one.wait(one.backend.sync());
+
+  expect(await kept(one, 'new')).toEqual({ id: 'new', text: 'ours' });
+  expect(await kept(one, 'a')).toEqual({ id: 'a' });
+});
