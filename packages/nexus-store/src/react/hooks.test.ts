@@ -1,4 +1,5 @@
 // @vitest-environment happy-dom
+import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import {
@@ -297,8 +298,9 @@ describe('a component that leaves', () => {
     await fixture.runtime.advance('6s');
     // Another tree, so that React keeps no alternate of the old one.
     for (let round = 0; round < 3; round += 1) await show(createElement('p', { key: round }));
-    for (let round = 0; round < 20 && readings[0]?.deref() !== undefined; round += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    // What is read of a reference is kept until the turn of the event loop ends.
+    for (let turns = 0; turns < 100 && readings[0]?.deref() !== undefined; turns += 1) {
+      await turnOfEventLoop();
       collectGarbage();
     }
 

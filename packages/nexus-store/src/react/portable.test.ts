@@ -9,6 +9,7 @@ test('the hooks need no DOM: they load and render where there is none, as in Rea
     import { createBackend, NexusStore } from 'nexus-store';
     import { memoryStorage } from 'nexus-store/memory';
     import { NexusProvider, useItems, usePendingCount } from 'nexus-store/react';
+    import 'nexus-store/inspectable';
     import 'nexus-store/inspector';
     import 'nexus-store/react/inspector';
     for (const name of ['window', 'document', 'navigator', 'localStorage'])

@@ -1,8 +1,11 @@
 import { createContext, createElement, useContext, type ReactElement, type ReactNode } from 'react';
 import type { BackgroundSyncService } from '../core/background/background-sync-service.ts';
 import type { BackgroundSync } from '../core/background/define-background-sync.ts';
+import { requireKind } from '../core/model/arguments.ts';
 import { UsageError } from '../core/model/errors.ts';
 import type { StoreBackend } from '../core/store/store-backend.ts';
+import { BACKEND } from '../core/ports/kinds.ts';
+import { BACKGROUND, requireStore } from './hook-arguments.ts';
 
 /** Background sync as the hooks need it: what `defineBackgroundSync` gives, or a service. */
 export type BackgroundSyncSource = Pick<
@@ -23,8 +26,12 @@ const BackgroundContext = createContext<BackgroundSyncSource | undefined>(undefi
 /**
  * Gives the hooks below it a backend, and the background sync if there is one. Opens and closes
  * nothing: make both at module scope, where a headless start finds them too.
+ *
+ * @throws UsageError `usage/invalid-argument` while rendering, for a backend or a background that is none
  */
 export function NexusProvider({ backend, background, children }: NexusProviderProps): ReactElement {
+  requireKind('NexusProvider: backend', backend, BACKEND);
+  if (background !== undefined) requireKind('NexusProvider: background', background, BACKGROUND);
   return createElement(
     BackendContext.Provider,
     { value: backend },
@@ -39,6 +46,7 @@ export function NexusProvider({ backend, background, children }: NexusProviderPr
  */
 export function useBackend(store?: { readonly backend: StoreBackend }): StoreBackend {
   const provided = useContext(BackendContext);
+  if (store !== undefined) requireStore('this hook', store);
   return required(store?.backend ?? provided, 'backend');
 }
 

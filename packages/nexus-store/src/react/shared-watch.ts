@@ -1,6 +1,7 @@
 import { useSyncExternalStore } from 'react';
 import { encodeValue } from '../core/model/value-codec.ts';
 import type { Timers } from '../core/ports/runtime.ts';
+import type { StoreBackend } from '../core/store/store-backend.ts';
 import type { Watch, WatchState } from '../core/store/watchers.ts';
 
 /**
@@ -73,15 +74,17 @@ const SHARED = new WeakMap<object, Shared>();
  * @param owner the store or backend that is read
  * @param question what is read of it: those who ask the same share one watch
  * @param open called once somebody listens; undefined: there is nothing to watch
+ * @param check called while rendering, of a question that is new: throws what `open` would throw later
  * @throws UsageError `usage/unsupported-value` for a question that is no plain value
  */
 export function useWatch<T>(
   owner: object,
-  timers: Timers,
+  { runtime }: StoreBackend,
   question: readonly unknown[],
   open: () => Watch<T> | undefined,
+  check?: () => unknown,
 ): Reading<T> {
-  const shared = sharedWatch(owner, timers, encodeValue(question), open);
+  const shared = sharedWatch(owner, runtime.timers, encodeValue(question), open, check);
   return useSyncExternalStore(shared.subscribe, shared.current, serverReading);
 }
 
@@ -92,11 +95,13 @@ function sharedWatch<T>(
   timers: Timers,
   key: string,
   open: () => Watch<T> | undefined,
+  check?: () => unknown,
 ): SharedWatch<T> {
   const all: Shared = SHARED.get(owner) ?? new Map();
   SHARED.set(owner, all);
   const known = all.get(key) as SharedWatch<T> | undefined;
   if (known !== undefined) return known;
+  check?.();
   let forget: (() => void) | undefined;
   const keep = (isInUse: boolean): void => {
     forget?.();

@@ -1,11 +1,21 @@
 import { useCallback, useMemo, useSyncExternalStore } from 'react';
+import {
+  ANYTHING,
+  COUNT,
+  FUNCTION,
+  requireKind,
+  requireOptions,
+  type Kinds,
+} from '../core/model/arguments.ts';
 import type { BackgroundSyncStatus } from '../core/background/background-sync-status.ts';
 import type { EntityId, Entry, EntryState } from '../core/model/entry.ts';
 import type { Live } from '../core/model/live.ts';
 import { encodeValue } from '../core/model/value-codec.ts';
+import { requireId } from '../core/store/mutation.ts';
 import type { PendingChangesOptions } from '../core/store/queue-control.ts';
 import type { StoreBackend } from '../core/store/store-backend.ts';
 import { INITIAL_STATUS, pendingTotal, type SyncStatus } from '../core/sync/sync-status.ts';
+import { askedId, requireStore } from './hook-arguments.ts';
 import { useBackend, useProvidedBackground, type BackgroundSyncSource } from './provider.ts';
 import { useWatch, type Reading } from './shared-watch.ts';
 
@@ -26,6 +36,7 @@ export function useSyncStatus(): SyncStatus;
  */
 export function useSyncStatus<S>(select: (status: SyncStatus) => S): S;
 export function useSyncStatus(select?: (status: SyncStatus) => unknown): unknown {
+  if (select !== undefined) requireKind('useSyncStatus: select', select, FUNCTION);
   return useStatus(useBackend(), select ?? whole);
 }
 
@@ -98,14 +109,21 @@ export function usePendingCount(store?: OneStore): number | undefined {
  */
 export function usePendingChanges(
   store?: OneStore,
-  options: Omit<PendingChangesOptions, 'collection'> = {},
+  options: LaneOptions = {},
 ): Reading<readonly Entry[]> {
   const backend = useBackend(store);
-  const collection = store === undefined ? {} : { collection: store.collection };
-  return useWatch(backend, backend.runtime.timers, [collection, options], () =>
-    backend.watchPendingChanges({ ...options, ...collection }),
-  );
+  requireOptions('usePendingChanges', options, LANE_OPTIONS);
+  if (options.entityId !== undefined) {
+    requireId(options.entityId, 'usePendingChanges');
+    requireStore('usePendingChanges with an entityId', store);
+  }
+  const asked = { ...options, ...(store === undefined ? {} : { collection: store.collection }) };
+  return useWatch(backend, backend, ['pending', asked], () => backend.watchPendingChanges(asked));
 }
+
+type LaneOptions = Omit<PendingChangesOptions, 'collection'>;
+
+const LANE_OPTIONS: Kinds<LaneOptions> = { entityId: ANYTHING, limit: COUNT };
 
 /** How far one entity has come. `unknown`: not read yet, or it could not be read. */
 export type SyncMark = 'unknown' | 'synced' | EntryState;
@@ -113,9 +131,20 @@ export type SyncMark = 'unknown' | 'synced' | EntryState;
 /** The first of these that holds for an entry of the entity is its mark. */
 const MARKS: readonly EntryState[] = ['dead', 'conflict', 'claimed', 'pending'];
 
-/** How far one entity has come on its way to the server: for a mark beside it. */
-export function useSyncMark(store: OneStore, id: EntityId): SyncMark {
-  const { status, value } = usePendingChanges(store, { entityId: id });
+/**
+ * How far one entity has come on its way to the server: for a mark beside it.
+ *
+ * @param id null or undefined asks for nothing, and stays `unknown`
+ * @throws UsageError while rendering: `usage/missing-id` for any other id that is none, such as an empty
+ *   text, and `usage/invalid-argument`
+ */
+export function useSyncMark(store: OneStore, id: EntityId | null | undefined): SyncMark {
+  requireStore('useSyncMark', store);
+  const { backend, collection } = store;
+  const entityId = askedId('useSyncMark', id);
+  const { status, value } = useWatch(backend, backend, ['lane', collection, entityId], () =>
+    entityId === undefined ? undefined : backend.watchPendingChanges({ collection, entityId }),
+  );
   if (status !== 'ready') return 'unknown';
   return MARKS.find((mark) => value.some(({ state }) => state === mark)) ?? 'synced';
 }

@@ -4,11 +4,6 @@
  *
  * @module
  */
-export {
-  inspectable,
-  type InspectableOptions,
-  type InspectableRemote,
-  type NetworkCondition,
-} from './inspectable.ts';
+export type { InspectableRemote, NetworkCondition } from './inspectable.ts';
 export { mountInspector, type InspectorOptions } from './mount-inspector.ts';
 export { NexusInspector, type NexusInspectorProps } from './nexus-inspector.ts';

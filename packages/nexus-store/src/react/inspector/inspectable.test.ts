@@ -1,48 +1,15 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { OutgoingEntry } from '../../core/ports/remote.ts';
-import { deferred } from '../../testing/deferred.ts';
 import { memoryRemote } from '../../testing/memory-remote.ts';
-import { MemoryServer } from '../../testing/memory-server.ts';
+import { memoryRemoteHarness } from '../../testing/memory-remote-harness.ts';
 import { testRemote } from '../../testing/remote-suite.ts';
 import { inspectable } from './inspectable.ts';
 
-testRemote(
-  'inspectable, switched to normal',
-  async () => {
-    const server = new MemoryServer();
-    let hold: { reached(): void; until: Promise<unknown>; what: string } | undefined;
-    return {
-      async connect() {
-        const remote = memoryRemote({ server });
-        remote.answerWith(() => {
-          hold?.reached();
-          if (hold === undefined) return 'apply';
-          if (hold.what === 'answer') return { answerAfter: hold.until };
-          return { until: hold.until, answer: 'apply' };
-        });
-        return inspectable(remote);
-      },
-      async applied(principal) {
-        return server.applied.filter((mutation) => mutation.principal === principal);
-      },
-      hold(what) {
-        const reached = deferred();
-        const released = deferred();
-        hold = { reached: () => reached.resolve(), until: released.promise, what };
-        const release = (): void => {
-          hold = undefined;
-          released.resolve();
-        };
-        return { reached: reached.promise, release };
-      },
-      async expireCursors() {
-        server.expireCursors();
-      },
-      async close() {},
-    };
-  },
-  { describe, test, expect },
-);
+testRemote('inspectable, switched to normal', async () => memoryRemoteHarness({}, inspectable), {
+  describe,
+  test,
+  expect,
+});
 
 describe('an inspectable remote', () => {
   const entry: OutgoingEntry = {

@@ -1,6 +1,14 @@
-import { durationMs, type Duration } from '../../core/model/duration.ts';
+/**
+ * Switches before a remote: what the inspector's network switch acts on. An entry of its own, since apps
+ * wrap their remote when they start and load the inspector later, if at all.
+ *
+ * @module
+ */
+import { oneOf, requireKind, requireOptions, type Kinds } from '../../core/model/arguments.ts';
+import { DURATION, durationMs, type Duration } from '../../core/model/duration.ts';
 import { RemoteError } from '../../core/model/errors.ts';
 import { LiveValue, type Live } from '../../core/model/live.ts';
+import { REMOTE } from '../../core/ports/kinds.ts';
 import type { Outcome } from '../../core/model/outcome.ts';
 import type {
   OutgoingEntry,
@@ -25,9 +33,13 @@ export interface InspectableOptions {
   readonly slowBy?: Duration;
 }
 
+const INSPECTABLE_OPTIONS: Kinds<InspectableOptions> = { slowBy: DURATION };
+const CONDITION = oneOf(...NETWORK_CONDITIONS);
+
 /** A remote whose network can be switched, by hand or by the inspector. */
 export interface InspectableRemote extends Remote {
   readonly network: Live<NetworkCondition>;
+  /** @throws UsageError `usage/invalid-argument` */
   setNetwork(condition: NetworkCondition): void;
 }
 
@@ -35,9 +47,11 @@ export interface InspectableRemote extends Remote {
  * Puts switches before a remote: offline and slow network, for development. The switches are of this
  * context: a service worker that drains the same queue has a remote of its own.
  *
- * @throws UsageError `usage/invalid-argument` for a `slowBy` that is no duration
+ * @throws UsageError `usage/invalid-argument` for a remote that is none, and a `slowBy` that is no duration
  */
 export function inspectable(remote: Remote, options: InspectableOptions = {}): InspectableRemote {
+  requireKind('inspectable: remote', remote, REMOTE);
+  requireOptions('inspectable', options, INSPECTABLE_OPTIONS);
   return new SwitchedRemote(remote, durationMs(options.slowBy ?? '2s', 'slowBy'));
 }
 
@@ -58,6 +72,7 @@ class SwitchedRemote implements InspectableRemote {
   }
 
   setNetwork(condition: NetworkCondition): void {
+    requireKind('setNetwork: condition', condition, CONDITION);
     this.#network.set(condition);
   }
 

@@ -8,7 +8,8 @@ import {
   type StoreBackend,
 } from 'nexus-store';
 import { httpRemote } from 'nexus-store/http';
-import { inspectable, mountInspector } from 'nexus-store/inspector';
+import { inspectable } from 'nexus-store/inspectable';
+import { mountInspector } from 'nexus-store/inspector';
 import { memoryStorage } from 'nexus-store/memory';
 import { createVirtualRuntime, manualScheduler, memoryRemote } from 'nexus-store/testing';
 
@@ -78,13 +79,37 @@ export async function openHuge(
     }));
     await store.saveAll(values);
   }
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await untilIdle();
   const aloneMs = await longestTaskMs(() => writeOn(store));
   const host = box();
   unmount = mountInspector(host, { backend });
   const besideMs = await longestTaskMs(() => writeOn(store));
   const elements = host.shadowRoot?.querySelectorAll('*').length ?? 0;
   return { elements, aloneMs, besideMs };
+}
+
+/** Resolves when the page has nothing to do: what was begun before is measured with nobody. */
+async function untilIdle(): Promise<void> {
+  for (let leftMs = 0; leftMs < 10;)
+    leftMs = await new Promise((resolve) => {
+      requestIdleCallback((deadline) => resolve(deadline.timeRemaining()));
+    });
+}
+
+/** Resolves when the inspector shows everything that it takes to make these true. */
+async function untilShown(...wanted: readonly ((root: ShadowRoot) => boolean)[]): Promise<void> {
+  const root = document.querySelector('div')?.shadowRoot;
+  if (root === null || root === undefined) throw new Error('no inspector is mounted');
+  await new Promise<void>((resolve) => {
+    const look = (): void => {
+      if (!wanted.every((isShown) => isShown(root))) return;
+      observer.disconnect();
+      resolve();
+    };
+    const observer = new MutationObserver(look);
+    observer.observe(root, { subtree: true, childList: true, characterData: true });
+    look();
+  });
 }
 
 async function writeOn(store: NexusStore<Note>): Promise<void> {
@@ -112,7 +137,7 @@ async function longestTaskMs(work: () => Promise<void>): Promise<number> {
 // ---- for pictures, and for axe ---------------------------------------------------------------------
 
 /** A day in the field: some of everything, at a virtual hour that stands still. */
-export async function openDay(theme: 'light' | 'dark', settleMs = 400): Promise<void> {
+export async function openDay(theme: 'light' | 'dark'): Promise<void> {
   const runtime = createVirtualRuntime(7, { startAt: Date.UTC(2026, 10, 20, 6) });
   const answers = new Map<string, 'reject' | 'fail' | 'conflict' | 'hang'>();
   const base = memoryRemote({
@@ -207,8 +232,12 @@ export async function openDay(theme: 'light' | 'dark', settleMs = 400): Promise<
   answers.set('tunnel-7', 'hang');
   void backend.sync({ reason: 'foreground' });
   await runtime.advance(40);
-  // Real time, for readings that are spaced by it.
-  await new Promise((resolve) => setTimeout(resolve, settleMs));
+  await untilShown(
+    (root) => root.querySelectorAll('.row[data-state=dead]').length === 2,
+    (root) => root.querySelector('.runs') !== null,
+    (root) => root.textContent?.includes('tunnel-7') === true,
+    (root) => root.textContent?.includes('2026-11-20T') === true,
+  );
 }
 
 function outcomeOf(answer: 'reject' | 'fail' | 'conflict' | 'hang' | undefined) {

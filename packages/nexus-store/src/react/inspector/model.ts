@@ -187,6 +187,7 @@ export class InspectorModel {
     return this.attempt(async () => {
       const result = await this.sources.backend.retry(id);
       if (result === 'not-found') return `${id} is not there any more.`;
+      if (result === 'vanished') return `${id} met its delete: nothing is left to send.`;
       return result === 'queued' ? `${id} will be sent again.` : `${id} is queued behind others.`;
     });
   }

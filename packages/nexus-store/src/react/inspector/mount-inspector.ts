@@ -1,3 +1,12 @@
+import {
+  objectWith,
+  oneOf,
+  requireKind,
+  requireOptions,
+  type Kinds,
+} from '../../core/model/arguments.ts';
+import { BACKEND } from '../../core/ports/kinds.ts';
+import { BACKGROUND } from '../hook-arguments.ts';
 import { h, patch, type VNode } from './dom.ts';
 import { InspectorModel, type InspectorSources } from './model.ts';
 import { STYLE } from './style.ts';
@@ -12,6 +21,21 @@ export interface InspectorOptions extends InspectorSources {
   readonly theme?: 'auto' | 'light' | 'dark' | undefined;
 }
 
+const HOST = objectWith('an element', 'attachShadow');
+
+const INSPECTOR_OPTIONS: Kinds<InspectorOptions> = {
+  backend: BACKEND,
+  background: BACKGROUND,
+  remote: objectWith('what inspectable made', 'setNetwork'),
+  theme: oneOf('auto', 'light', 'dark'),
+};
+
+/** @throws UsageError `usage/invalid-argument` */
+export function requireInspectorOptions(options: InspectorOptions): void {
+  requireOptions('the inspector', options, INSPECTOR_OPTIONS);
+  requireKind('the inspector: backend', options.backend, BACKEND);
+}
+
 /** So often what is said of time is said anew. Unit: milliseconds. */
 const TICK_MS = 1_000;
 /** Changes are shown this often at most: quicker than anyone reads. Unit: milliseconds. */
@@ -22,10 +46,13 @@ const FRAME_MS = 50;
  * pause, discard and switch the network off. What it reads and shows is bounded, however much waits.
  *
  * @returns how to take it away again
+ * @throws UsageError `usage/invalid-argument`
  * @example
- * const unmount = mountInspector(document.querySelector('#sync'), { backend, background, remote });
+ * const unmount = mountInspector(document.body, { backend, background, remote });
  */
 export function mountInspector(host: Element, options: InspectorOptions): () => void {
+  requireKind('mountInspector: host', host, HOST);
+  requireInspectorOptions(options);
   const root = host.shadowRoot ?? host.attachShadow({ mode: 'open' });
   const inspector = new MountedInspector(root, options);
   return () => inspector.unmount();

@@ -2,6 +2,7 @@ import type { Entry, EntryId } from '../../core/model/entry.ts';
 import { PRIORITIES, type PriorityRank, type SyncPriority } from '../../core/model/priority.ts';
 import { entryIdOf, entryView, seqOfEntryId } from '../../core/queue/entry-view.ts';
 import { effectiveRank } from '../../core/queue/lanes.ts';
+import { claimStates, type ClaimState } from '../../core/queue/leases.ts';
 import { dependentsOf, findEntry, rowOf, unitOf } from '../../core/queue/lookup.ts';
 import { parkedRange, readyRange } from '../../core/queue/position.ts';
 import { laneKey, type EntryRecord } from '../../core/queue/records.ts';
@@ -52,6 +53,8 @@ export const SECTIONS: readonly SectionName[] = [
 
 export type QueuePicture = Readonly<Record<SectionName, Section>>;
 
+type Claims = ReadonlyMap<number, ClaimState>;
+
 /** Most of what is parked waits in its lane, and shows there: so many of the oldest are looked at. */
 const PARKED_LOOKED_AT = 64;
 const LANE_SHOWN = 8;
@@ -69,16 +72,16 @@ export async function readQueue(
   await backend.open();
   const { partition } = backend;
   return backend.writer.read(async (uow) => {
-    const leased = await uow.leasedPositions();
+    const claims = await claimStates(uow, backend.runtime.clock.now());
     const sections: [SectionName, Section][] = [];
     for (const name of SECTIONS) {
       const limit = limits[name];
-      const found = (await recordsOf(uow, partition, name, limit + 1, leased)).filter(
-        (record) => name === 'sending' || !leased.has(record.position),
+      const found = (await recordsOf(uow, partition, name, limit + 1, claims)).filter(
+        (record) => name === 'sending' || claims.get(record.position) !== 'held',
       );
       const items: Item[] = [];
       for (const record of found) {
-        const item = await itemOf(uow, record, leased);
+        const item = await itemOf(uow, record, claims);
         if (name !== 'after' || waitsForOthers(item)) items.push(item);
       }
       sections.push([name, { items: items.slice(0, limit), hasMore: items.length > limit }]);
@@ -100,13 +103,13 @@ export async function readLane(
   return backend.writer.read(async (uow) => {
     const entry = await findEntry(uow, partition, seq);
     if (entry === undefined) return [];
-    const leased = await uow.leasedPositions();
+    const claims = await claimStates(uow, backend.runtime.clock.now());
     const row = await rowOf(uow, entry);
     const seqOfHead = row?.head ?? seq;
     const head = (await findEntry(uow, partition, seqOfHead)) ?? entry;
     const behind = await behindOf(uow, head, limit);
     const items: Item[] = [];
-    for (const record of [head, ...behind]) items.push(await itemOf(uow, record, leased));
+    for (const record of [head, ...behind]) items.push(await itemOf(uow, record, claims));
     return items;
   });
 }
@@ -116,17 +119,19 @@ async function recordsOf(
   partition: number,
   name: SectionName,
   limit: number,
-  leased: ReadonlySet<number>,
+  claims: Claims,
 ): Promise<readonly EntryRecord[]> {
   switch (name) {
     case 'sending': {
-      const positions = [...leased].slice(0, limit);
-      const found = (await uow.entriesAt(positions)).filter((entry) => entry !== undefined);
+      const held = [...claims.keys()].filter((position) => claims.get(position) === 'held');
+      const found = (await uow.entriesAt(held.slice(0, limit))).filter(
+        (entry) => entry !== undefined,
+      );
       return found.filter((entry) => entry.partition === partition);
     }
     case 'backing-off':
       return waiting(
-        await uow.scanEntries({ index: 'due', prefix: [partition], limit: limit + leased.size }),
+        await uow.scanEntries({ index: 'due', prefix: [partition], limit: limit + claims.size }),
       );
     case 'after': {
       const { from, to } = parkedRange(partition);
@@ -143,7 +148,7 @@ async function recordsOf(
         from: [from],
         to: [to],
         toOpen: true,
-        limit: limit + leased.size,
+        limit: limit + claims.size,
       });
     }
   }
@@ -159,12 +164,8 @@ function waitsForOthers({ entry, place, group }: Item): boolean {
   return place === 'after' || (place === 'with-transaction' && group[0] === entry.id);
 }
 
-async function itemOf(
-  uow: UnitOfWork,
-  record: EntryRecord,
-  leased: ReadonlySet<number>,
-): Promise<Item> {
-  const entry = entryView(record, await effectiveRank(uow, record), leased.has(record.position));
+async function itemOf(uow: UnitOfWork, record: EntryRecord, claims: Claims): Promise<Item> {
+  const entry = entryView(record, await effectiveRank(uow, record), claims.get(record.position));
   const row = await rowOf(uow, record);
   const isHead = row?.head === record.seq;
   const next = isHead && row.depth > 1 ? await behindOf(uow, record, LANE_SHOWN) : [];
@@ -175,7 +176,7 @@ async function itemOf(
     place: placeOf(entry, record),
     behind: isHead ? row.depth - 1 : 0,
     lane: next.map((other) => {
-      const { id, state, operation } = entryView(other, other.priority, leased.has(other.position));
+      const { id, state, operation } = entryView(other, other.priority, claims.get(other.position));
       return { id, state, operation };
     }),
     dependents: dependents.slice(0, DEPENDENTS_SHOWN).map(({ seq }) => entryIdOf(seq)),
