@@ -55,10 +55,13 @@ export const BROWSER_CASES: readonly BenchCase[] = [
         subject('ours', () => ours.ourSequentialSaves(count, 'strict')),
         subject('raw', () => raw.rawSaves(count, 1, 'strict')),
         subject('raw with commit', () => raw.rawSaves(count, 1, 'strict', 'early commit')),
+        subject('raw with all requests', () => raw.rawSavesWithAllRequests(count)),
       ],
       figures: [
         speeds(`${title} / raw, one transaction each`, 'ours', 'raw', atLeast(0.85)),
         speeds(`${title} / raw that calls commit()`, 'ours', 'raw with commit'),
+        speeds(`${title} / raw with all requests of a save`, 'ours', 'raw with all requests'),
+        speeds('raw with all requests of a save / raw', 'raw with all requests', 'raw'),
       ],
       rounds: 9,
     };
@@ -89,13 +92,14 @@ export const BROWSER_CASES: readonly BenchCase[] = [
         subject('many', () => ours.ourClaims(many, times)),
         subject('scattered', () => ours.ourScatteredClaims(many, times)),
         subject('raw', () => raw.rawClaims(many, times)),
+        subject('raw scattered', () => raw.rawScatteredClaims(many, times)),
       ],
       figures: [
         durations(`${what}, a run of keys, 100,000 pending / raw`, 'many', 'raw', notAbove(7)),
         durations(
-          `${what}, scattered keys, 100,000 pending / raw run`,
+          `${what}, scattered keys, 100,000 pending / raw`,
           'scattered',
-          'raw',
+          'raw scattered',
           notAbove(20),
         ),
         durations(`${what}: 100,000 pending / 4,000`, 'many', 'few', {

@@ -1,10 +1,10 @@
 // nexus-store over IndexedDB, through its public entries.
 import { createBackend, NexusStore, PrioritySyncQueue } from 'nexus-store';
-import type { OutgoingEntry, Outcome, Remote } from 'nexus-store';
+import type { Outcome, Remote } from 'nexus-store';
 import { httpRemote } from 'nexus-store/http';
 import { indexedDbStorage } from 'nexus-store/indexeddb';
 import type { Durability, Report, Speed } from './measured.ts';
-import { makeReports, median, speed } from './measured.ts';
+import { makeReports, median, settled, speed } from './measured.ts';
 
 const NO_LIMITS = { maxEntries: Infinity, maxBytes: Infinity } as const;
 const CHUNK = 5000;
@@ -73,6 +73,7 @@ async function claims(
   for (let made = 0; made < missing; made += CHUNK) {
     await enqueue(queue, makeReports(Math.min(CHUNK, missing - made)));
   }
+  await settled(missing);
   const elapsed: number[] = [];
   for (let i = 0; i < times; i += 1) {
     const startedAt = performance.now();
@@ -130,15 +131,15 @@ export async function ourColdStart(pending: number): Promise<{ ms: number }> {
 async function fillStore(name: string, pending: number): Promise<void> {
   const backend = createBackend({ storage: indexedDbStorage({ name }), autoSync: false });
   const store = new NexusStore<Report>({ backend, collection: 'reports' });
-  const waiting = await store.pendingChanges();
-  const missing = pending - waiting.length;
+  await backend.open();
+  const missing = pending - backend.pendingChangesCount.current;
   for (let made = 0; made < missing; made += CHUNK) {
     await store.saveAll(makeReports(Math.min(CHUNK, missing - made)));
   }
   await backend.close();
 }
 
-/** A server that notes when the first request arrives, takes nothing, and ends the run. */
+/** A server that notes when the first request arrives, and never answers: the queue stays as it is. */
 class FirstRequest implements Remote {
   readonly capabilities: Remote['capabilities'] = { pull: false, hints: false, maxBatch: 100 };
   readonly #controller = new AbortController();
@@ -149,15 +150,10 @@ class FirstRequest implements Remote {
     return this.#controller.signal;
   }
 
-  async push(batch: readonly OutgoingEntry[]): Promise<readonly Outcome[]> {
+  push(): Promise<readonly Outcome[]> {
     this.#arrive(performance.now());
     this.#controller.abort();
-    return batch.map(() => ({
-      kind: 'retry',
-      scope: 'entry',
-      ambiguous: false,
-      failure: { code: 'bench/later', at: Date.now() },
-    }));
+    return new Promise(() => undefined);
   }
 
   pull(): Promise<never> {

@@ -2,7 +2,7 @@
 // no index, no handler but the last, and `commit` as soon as nothing more comes. Only single writes are also
 // measured as everybody writes them, without `commit`.
 import type { Durability, Report, Speed } from './measured.ts';
-import { makeReports, median, speed } from './measured.ts';
+import { makeReports, median, settled, speed } from './measured.ts';
 
 let databases = 0;
 
@@ -27,6 +27,21 @@ export async function rawSaves(
   return speed(count, elapsedMs);
 }
 
+/**
+ * One transaction after another with the requests that a save needs, and nothing else done: it looks whether
+ * other tabs have committed and whether the row is there, and stores the queue's row, the store's row, the
+ * counters, and that this tab has committed.
+ */
+export async function rawSavesWithAllRequests(count: number): Promise<Speed> {
+  const database = await RawDatabase.create();
+  const reports = makeReports(count);
+  const startedAt = performance.now();
+  for (const report of reports) await database.saveWithAllRequests(report);
+  const elapsedMs = performance.now() - startedAt;
+  await database.remove();
+  return speed(count, elapsedMs);
+}
+
 /** The queue's rows alone. */
 export async function rawEnqueues(count: number, durability: Durability): Promise<Speed> {
   const database = await RawDatabase.create();
@@ -42,18 +57,34 @@ export async function rawEnqueues(count: number, durability: Durability): Promis
 
 /** Median time to claim and complete a hundred of so many: one lease record, one range of keys. */
 export async function rawClaims(pending: number, times: number): Promise<{ ms: number }> {
-  const name = `raw-claims-${pending}`;
+  return await claims(`raw-claims-${pending}`, pending, times, 'a run');
+}
+
+/** The same with priorities mixed, and a delete for each: what is taken does not lie together. */
+export async function rawScatteredClaims(pending: number, times: number): Promise<{ ms: number }> {
+  return await claims(`raw-scattered-${pending}`, pending, times, 'scattered');
+}
+
+type Layout = 'a run' | 'scattered';
+
+async function claims(
+  name: string,
+  pending: number,
+  times: number,
+  layout: Layout,
+): Promise<{ ms: number }> {
   const database = await RawDatabase.create(name);
   const missing = pending - (await database.count());
   for (let made = 0; made < missing; made += 1000) {
-    await database.enqueue(makeReports(Math.min(1000, missing - made)), 'relaxed');
+    await database.enqueue(makeReports(Math.min(1000, missing - made)), 'relaxed', layout);
   }
+  await settled(missing);
   const elapsed: number[] = [];
   for (let i = 0; i < times; i += 1) {
     const startedAt = performance.now();
-    await database.claimAndComplete(100);
+    await database.claimAndComplete(100, layout);
     elapsed.push(performance.now() - startedAt);
-    await database.enqueue(makeReports(100), 'relaxed');
+    await database.enqueue(makeReports(100), 'relaxed', layout);
   }
   database.close();
   return { ms: median(elapsed) };
@@ -171,16 +202,34 @@ class RawDatabase {
     await committed(tx, commits);
   }
 
-  async enqueue(reports: readonly Report[], durability: Durability): Promise<void> {
+  async saveWithAllRequests(report: Report): Promise<void> {
+    const tx = this.#database.transaction(['queue', 'rows'], 'readwrite', { durability: 'strict' });
+    const [queue, rows] = [tx.objectStore('queue'), tx.objectStore('rows')];
+    rows.getAll(IDBKeyRange.bound(['commits'], ['commits', []]));
+    await done(rows.get(['reports', report.id]));
+    const json = JSON.stringify(report);
+    this.#put(queue, report.id, json);
+    rows.put({ collection: 'reports', id: report.id, json }, ['reports', report.id]);
+    rows.put({ nextSeq: this.#seq }, ['counters']);
+    rows.put(this.#seq, ['commits', 'me']);
+    await committed(tx);
+  }
+
+  async enqueue(
+    reports: readonly Report[],
+    durability: Durability,
+    layout: Layout = 'a run',
+  ): Promise<void> {
     const tx = this.#database.transaction('queue', 'readwrite', { durability });
-    for (const report of reports) {
-      this.#put(tx.objectStore('queue'), report.id, JSON.stringify(report));
+    for (const [i, report] of reports.entries()) {
+      const priority = layout === 'a run' ? 2 : i % 2 === 0 ? 1 : 3;
+      this.#put(tx.objectStore('queue'), report.id, JSON.stringify(report), priority);
     }
     await committed(tx);
   }
 
-  /** Reads the best, notes who has them, and deletes them as a range: all were acknowledged. */
-  async claimAndComplete(count: number): Promise<void> {
+  /** Reads the best, notes who has them, and deletes them: all were acknowledged. */
+  async claimAndComplete(count: number, layout: Layout): Promise<void> {
     const claim = this.#database.transaction(['queue', 'leases'], 'readwrite', {
       durability: 'strict',
     });
@@ -192,9 +241,13 @@ class RawDatabase {
     const settle = this.#database.transaction(['queue', 'leases'], 'readwrite', {
       durability: 'strict',
     });
+    const queue = settle.objectStore('queue');
     const [first, last] = [rows[0] as QueueRow, rows.at(-1) as QueueRow];
-    const range = IDBKeyRange.bound([first.priority, first.seq], [last.priority, last.seq]);
-    settle.objectStore('queue').delete(range);
+    if (layout === 'a run') {
+      queue.delete(IDBKeyRange.bound([first.priority, first.seq], [last.priority, last.seq]));
+    } else {
+      for (const row of rows) queue.delete([row.priority, row.seq]);
+    }
     settle.objectStore('leases').delete(1);
     await committed(settle);
   }
@@ -236,11 +289,11 @@ class RawDatabase {
     await done(indexedDB.deleteDatabase(this.#database.name));
   }
 
-  #put(queue: IDBObjectStore, entity: string, payload: string): void {
+  #put(queue: IDBObjectStore, entity: string, payload: string, priority = 2): void {
     this.#seq += 1;
     const row: QueueRow = {
       id: crypto.randomUUID(),
-      priority: 2,
+      priority,
       seq: this.#seq,
       entity,
       payload,
