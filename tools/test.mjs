@@ -21,6 +21,7 @@ const steps = [
   { name: 'format', command: ['oxfmt', '--check'] },
   { name: 'lint', command: ['oxlint'] },
   { name: 'typecheck and build', command: ['tsc', '-b'] },
+  { name: 'published types', command: ['tsc', '-p', 'tools/published-types'] },
   {
     name: 'tests',
     command: [

@@ -1,6 +1,6 @@
 // The data of the app in a page, opened once: screens import it from here.
 import { defineBackgroundSync } from 'nexus-store';
-import { inspectable } from 'nexus-store/inspector';
+import { inspectable } from 'nexus-store/inspectable';
 import { webBackgroundSync } from 'nexus-store/web';
 import { openField } from './field.ts';
 

@@ -22,7 +22,7 @@ export class HeadlessApp {
   #context;
   #timers = new Map();
   #lastTimer = 0;
-  #verdicts = new Map();
+  #results = new Map();
   #databases = [];
   #isAlive = true;
 
@@ -50,14 +50,14 @@ export class HeadlessApp {
    */
   run(run) {
     const eventId = randomUUID();
-    const verdict = new Promise((resolve) => this.#verdicts.set(eventId, resolve));
+    const result = new Promise((resolve) => this.#results.set(eventId, resolve));
     const event = JSON.stringify({
       data: run,
       error: null,
       executionInfo: { eventId, taskName: TASK },
     });
     runInContext(`wakeUp(${JSON.stringify(event)})`, this.#context);
-    return verdict;
+    return result;
   }
 
   /** The system takes the process. */
@@ -113,7 +113,7 @@ export class HeadlessApp {
       },
       schedule: (request) => void this.asked.push(JSON.parse(request)),
       badge: (count) => void this.badges.push(count),
-      finished: (eventId, result) => this.#verdicts.get(eventId)?.(JSON.parse(result)),
+      finished: (eventId, result) => this.#results.get(eventId)?.(JSON.parse(result)),
     };
   }
 }

@@ -43,12 +43,8 @@ export async function liveHeadless({ script, platform, folder, id }) {
       deadline: Date.now() + PATIENCE_MS,
     });
     const first = start(server.url);
-    const verdict = await within(first.run(wakeUp('first')), first);
-    expect(
-      verdict?.result === 'success',
-      `the first run answered ${JSON.stringify(verdict)}`,
-      first,
-    );
+    const answer = await within(first.run(wakeUp('first')), first);
+    expect(answer?.result === 'success', `the first run answered ${JSON.stringify(answer)}`, first);
     const arrived = (await rowsOn(server)).map((row) => row.id).sort();
     expect(arrived.join() === 'a,b,c', `the server has ${arrived.join() || 'nothing'}`, first);
     expect(first.badges.at(-1) === 0, `the badge shows ${first.badges.at(-1)}`, first);
@@ -91,7 +87,7 @@ function expect(holds, message, app) {
 async function within(promise, app) {
   let timer;
   const late = new Promise((_, reject) => {
-    const fail = () => reject(new Error(['no verdict', ...app.said].join('\n')));
+    const fail = () => reject(new Error(['no result', ...app.said].join('\n')));
     timer = setTimeout(fail, PATIENCE_MS + 5_000);
   });
   try {

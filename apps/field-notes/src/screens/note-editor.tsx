@@ -31,7 +31,7 @@ export interface NoteEditorProps {
 export function NoteEditor({ principal, note, stored, aboutReport }: NoteEditorProps) {
   const inHand = useDraft(principal, note?.id ?? `${NEW}?${aboutReport ?? ''}`, draftOf(stored));
   const { draft, base, isChanged, change, forget } = inHand;
-  const mark = useSyncMark(notes, note?.id ?? NEW);
+  const mark = useSyncMark(notes, note?.id);
   const [error, setError] = useState<unknown>();
   const form = useRef<HTMLFormElement>(null);
   const isLocked = note !== null && mark === 'conflict';

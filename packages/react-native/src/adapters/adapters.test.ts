@@ -6,7 +6,6 @@ import {
   testPlatformScheduler,
   type AndroidDevice,
   type AppContext,
-  type DeviceConditions,
   type IosDevice,
   type SchedulerHarness,
 } from 'nexus-store/testing';
@@ -14,17 +13,11 @@ import { describe, expect, test } from 'vitest';
 import { FakeApp } from '../fake/fake-app.ts';
 import { fakeBackgroundFetch, memoryTextStore } from '../fake/fake-background-fetch.ts';
 import { fakeExpoBackgroundTask, type TaskRegistry } from '../fake/fake-expo-background-task.ts';
+import { phoneHarness } from '../fake/phone-harness.ts';
 import { backgroundFetchScheduler } from './background-fetch.ts';
 import { expoBackgroundTask, expoBackgroundTaskScheduler } from './expo-background-task.ts';
 
 const functions = { describe, test, expect };
-const CONDITIONS = {
-  requiresCharging: [{ isCharging: false }, { isCharging: true }],
-  requiresBatteryNotLow: [{ isCharging: false, batteryLevel: 10 }, { batteryLevel: 60 }],
-  requiresStorageNotLow: [{ isStorageLow: true }, { isStorageLow: false }],
-  requiresDeviceIdle: [{ isScreenOn: true }, { isScreenOn: false }],
-} as const satisfies Record<string, readonly Partial<DeviceConditions>[]>;
-
 function harness(
   create: (start: (app: AppContext) => void) => AndroidDevice | IosDevice,
   connect: (app: AppContext) => PlatformScheduler,
@@ -33,24 +26,7 @@ function harness(
   const device = create((app) => {
     scheduler = connect(app);
   });
-  const start = (): PlatformScheduler => {
-    device.app.launch();
-    device.app.background();
-    return scheduler as PlatformScheduler;
-  };
-  return {
-    scheduler: start(),
-    patienceMs: 32 * 60_000,
-    now: () => device.runtime.clock.now(),
-    advance: (ms) => device.advance(ms),
-    setMet: async (constraint, isMet) => device.set(CONDITIONS[constraint][isMet ? 1 : 0]),
-    setNetwork: async (network) => device.set({ network }),
-    restart: async () => {
-      device.app.kill();
-      return start();
-    },
-    close: async () => {},
-  };
+  return phoneHarness(device, () => scheduler);
 }
 
 testPlatformScheduler(
