@@ -211,8 +211,8 @@ const engine: readonly Mutant[] = [
       },
       {
         file: 'core/sync/pull-pass.ts',
-        find: 'const fresh = page.rows.filter(({ id }) => news?.has(id) !== true);',
-        replace: 'const fresh = page.rows;',
+        find: 'return keys === undefined || keys.at(-1) === operationId;',
+        replace: 'return true;',
       },
     ],
   },

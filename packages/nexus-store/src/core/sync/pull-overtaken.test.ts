@@ -125,6 +125,26 @@ describe('a page that is older than what the server acknowledged meanwhile', () 
     expect(await kept(one, 'hot')).toEqual({ id: 'hot', count: 2 });
   });
 
+  test('brings what the server says of the last acknowledged write, beyond its acknowledgement', async () => {
+    const [one, two] = twoContexts();
+    const pull = one.remote.pull.bind(one.remote);
+    one.remote.pull = async (request, context) => {
+      await two.notes.save({ id: 'a', count: 1 });
+      await two.backend.sync();
+      const page = await pull(request, context);
+      const rows = page.rows.map((row) => ({
+        ...row,
+        version: 'w/ text',
+        value: { id: 'a', count: 1, text: 'by the server' },
+      }));
+      return { ...page, rows };
+    };
+
+    await one.wait(one.backend.sync());
+
+    expect(await kept(one, 'a')).toEqual({ id: 'a', count: 1, text: 'by the server' });
+  });
+
   test('is left for the next run if it is overtaken again and again', async () => {
     const [one, two, server] = twoContexts();
     await two.notes.save({ id: 'a', count: 0 });

@@ -202,8 +202,7 @@ export class PullPass {
         if (page.rows.some((row) => isInDoubt(row, news))) return 'overtaken';
         await uow.preloadRows(keys);
         const at = uow.state.fetchedAt(runtime.clock.now());
-        // Of rows that were acknowledged meanwhile the page has nothing newer.
-        const fresh = page.rows.filter(({ id }) => news?.has(id) !== true);
+        const fresh = page.rows.filter((row) => isFresh(row, news));
         for (const row of fresh) await this.#apply(uow, collection, row, at);
         const { sweepFrom } = state;
         const isSwept = !page.hasMore && sweepFrom !== null;
@@ -259,12 +258,21 @@ export class PullPass {
 
 /**
  * Whether the row may be older or newer than what was acknowledged since the page was asked for. What one
- * of the acknowledged operations made is neither: it is what is stored, or what came before it.
+ * of the acknowledged operations made is neither.
  */
 function isInDoubt({ id, operationId }: StorableRow, news: News | undefined): boolean {
   if (news === undefined) return true;
   const keys = news.get(id);
   return keys !== undefined && (operationId === null || !keys.includes(operationId));
+}
+
+/**
+ * False for what an earlier one of the acknowledged operations made. The last one's row is stored: the server
+ * may say more of it than its acknowledgement did.
+ */
+function isFresh({ id, operationId }: StorableRow, news: News | undefined): boolean {
+  const keys = news?.get(id);
+  return keys === undefined || keys.at(-1) === operationId;
 }
 
 function storeServerRow(uow: UnitOfWork, row: RowRecord, pulled: StorableRow, at: number): void {
