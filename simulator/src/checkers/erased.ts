@@ -37,8 +37,9 @@ export function checkDiscards(
   }
   if (!signsOut(commit)) return;
   for (const signOut of signOuts) signOut.isDone = true;
-  // Of several at once nobody knows whose commit this is.
-  if (signOuts.length !== 1 || signOuts[0]?.discards !== true) return;
+  if (!signOuts.some(({ discards }) => discards)) return;
+  // Of several at once the number tells whose commit this is: one that discards closes it.
+  if (signOuts.length > 1 && !disk.isClosed(partition)) return;
   for (const entry of disk.entries.values()) {
     const life = history.lives.get(entry.seq);
     if (entry.partition === partition && life !== undefined) life.isDiscarded = true;
