@@ -2,7 +2,7 @@ import type { CollectionRules } from './collection-rules.ts';
 import { noteDeparture } from './departures.ts';
 import { nameOf } from './entry-view.ts';
 import { applyMutation, settleRow, settleRowOf } from './fold.ts';
-import { findEntry, rowOf } from './lookup.ts';
+import { findEntry, laneEntries, rowOf } from './lookup.ts';
 import { place } from './place.ts';
 import { detailOf, withDetail, type EntryRecord, type RowRecord } from './records.ts';
 import { recountBytes, removeEntries, setState } from './removal.ts';
@@ -109,7 +109,16 @@ export async function rebaseOnPull(
     const conflict = head.state === 'conflict' ? remote : detailOf(head).conflict;
     uow.putEntry(withDetail(head, { pinned, conflict }));
   }
+  if (row.depth > 1) await tellParked(uow, row, remote);
   const moved = { ...row, shadow: remote.value, version: remote.version };
   uow.putRow(moved);
   await settleRow(uow, moved, rules);
+}
+
+/** In a transaction with several writes of one entity a later one may be parked. */
+async function tellParked(uow: UnitOfWork, row: RowRecord, remote: RemoteState): Promise<void> {
+  for (const entry of await laneEntries(uow, row)) {
+    if (entry.state === 'conflict' && entry.seq !== row.head)
+      uow.putEntry(withDetail(entry, { conflict: remote }));
+  }
 }
