@@ -44,11 +44,13 @@ async function writeAs(
   await core.engine.learn(outcome, started, window);
   if (outcome.kind !== 'applied') throw refusal(outcome);
   const { version = null, value } = outcome;
-  const key = entry.idempotencyKey;
-  await core.writer.write(
-    (uow) => storeApplied(core, uow, partition, mutation, { key, version, value }),
+  const { idempotencyKey: key, baseVersion: base } = entry;
+  const isStored = await core.writer.write(
+    (uow) => storeApplied(core, uow, partition, mutation, { key, base, version, value }),
     { rows: [{ partition, collection, id }] },
   );
+  // What came instead has this write in it, or comes before it.
+  if (!isStored) void core.tryFetch(collection);
 }
 
 /** One request, which neither hangs nor throws. */
@@ -78,21 +80,28 @@ async function pushOne(
 
 interface Applied {
   readonly key: string;
+  /** The version of the row that the write was made on. */
+  readonly base: string | null;
   readonly version: string | null;
   /** The server's value; undefined if it did not send one. */
   readonly value: unknown;
 }
 
-/** What the server has now. Writes that were queued meanwhile are laid over it. */
+/**
+ * What the server has now. Writes that were queued meanwhile are laid over it. False, and nothing was stored,
+ * if something else that the server said of the row was stored since the request left: nobody can tell which
+ * of both is newer, and a pull will. Where nothing is pulled the server sees at the next write if this is old.
+ */
 async function storeApplied(
   core: BackendCore,
   uow: UnitOfWork,
   partition: number,
   mutation: Mutation,
-  { key, version, value }: Applied,
-): Promise<void> {
+  { key, base, version, value }: Applied,
+): Promise<boolean> {
   const { collection, id, rules } = mutation;
   const row = (await uow.row(partition, collection, id)) ?? emptyRow(partition, collection, id);
+  if (row.version !== base && rules.isPulled === true) return false;
   const before = row.depth === 0 ? row.value : row.shadow;
   const text =
     value === undefined || hasOtherId(rules, value, id)
@@ -106,6 +115,7 @@ async function storeApplied(
   if (row.depth > 0) await rebaseOnPull(uow, fetched, { value: text, version }, false, rules);
   else if (text === null) uow.deleteRow(row);
   else uow.putRow({ ...fetched, value: text, version });
+  return true;
 }
 
 function outgoingEntry(core: BackendCore, mutation: Mutation, row: RowRecord): OutgoingEntry {
