@@ -3,8 +3,10 @@ import { createBackend, NexusStore, PrioritySyncQueue } from 'nexus-store';
 import type { Outcome, Remote } from 'nexus-store';
 import { httpRemote } from 'nexus-store/http';
 import { indexedDbStorage } from 'nexus-store/indexeddb';
-import type { Durability, Report, Speed } from './measured.ts';
-import { makeReports, median, settled, speed } from './measured.ts';
+import { median } from '../harness/statistics.ts';
+import { makeReports, type Report } from '../support/reports.ts';
+import type { Durability, Speed } from './measured.ts';
+import { settled, speed } from './measured.ts';
 
 const NO_LIMITS = { maxEntries: Infinity, maxBytes: Infinity } as const;
 const CHUNK = 5000;

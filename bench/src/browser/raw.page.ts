@@ -1,8 +1,10 @@
 // IndexedDB by hand: what a library is measured against. Written to be as fast as it gets: out-of-line keys,
 // no index, no handler but the last, and `commit` as soon as nothing more comes. Only single writes are also
 // measured as everybody writes them, without `commit`.
-import type { Durability, Report, Speed } from './measured.ts';
-import { makeReports, median, settled, speed } from './measured.ts';
+import { median } from '../harness/statistics.ts';
+import { makeReports, type Report } from '../support/reports.ts';
+import type { Durability, Speed } from './measured.ts';
+import { settled, speed } from './measured.ts';
 
 let databases = 0;
 

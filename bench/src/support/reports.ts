@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+// Also part of the browser's pages, so nothing of Node.
 
 /** A report as an app would save it: about 330 bytes as JSON. */
 export interface Report {
@@ -20,7 +20,7 @@ const REMARKS =
 /** New reports with random ids, the same work for whoever stores them. */
 export function makeReports(count: number): Report[] {
   return Array.from({ length: count }, (_, index) => ({
-    id: randomUUID(),
+    id: crypto.randomUUID(),
     at: '2026-11-03T08:15:00.000Z',
     site: `site-${index % 97}`,
     inspector: 'M. Okafor',
