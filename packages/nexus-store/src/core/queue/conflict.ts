@@ -12,6 +12,11 @@ import type { UnitOfWork } from './unit-of-work.ts';
 export interface RemoteState {
   readonly version: string | null;
   readonly value: string | null;
+  /**
+   * As the server showed it to a later write of one entity in a transaction: with what the earlier ones had
+   * done, and this was taken back. Something to decide by, never the row.
+   */
+  readonly isTakenBack?: true;
 }
 
 /** How a conflict is to end. */
@@ -35,7 +40,8 @@ export async function rebaseEntry(
   const row = await rowOf(uow, entry);
   if (row === undefined) return;
   const { remote } = decision;
-  uow.putRow({ ...row, shadow: remote.value, version: remote.version });
+  if (remote.isTakenBack !== true)
+    uow.putRow({ ...row, shadow: remote.value, version: remote.version });
   if (decision.use === 'remote') {
     await removeEntries(uow, [entry]);
     await noteDeparture(uow, entry.seq, { outcome: 'superseded' });

@@ -81,7 +81,11 @@ export interface EntryDetail {
   readonly pinned?: { readonly version: string | null; readonly value: string | null };
   readonly failure?: SyncFailure;
   /** What the server had when it refused this entry as a conflict. */
-  readonly conflict?: { readonly version: string | null; readonly value: string | null };
+  readonly conflict?: {
+    readonly version: string | null;
+    readonly value: string | null;
+    readonly isTakenBack?: true;
+  };
   /** How often a conflict of this entry was resolved. */
   readonly rounds?: number;
   /** A pull brought its effect before its acknowledgement came: the server's row holds it already. */

@@ -147,7 +147,12 @@ async function sidesOf(
   const remote = hasBeenPulled
     ? { value: row?.shadow ?? null, version: row?.version ?? null }
     : stateOf(outcome, entry, rulesOf(collection));
-  return { entry: current ?? entry, row, remote };
+  const isFirst = row === undefined || row.head === seq;
+  return {
+    entry: current ?? entry,
+    row,
+    remote: remote === null || isFirst ? remote : { ...remote, isTakenBack: true },
+  };
 }
 
 function stateOf(

@@ -8,6 +8,7 @@ import {
 } from '../../testing/backend-fixture.ts';
 import { deferred } from '../../testing/deferred.ts';
 import { memoryRemote } from '../../testing/memory-remote.ts';
+import { MemoryServer } from '../../testing/memory-server.ts';
 import type { ConflictContext, ConflictStrategy, Resolution } from './conflict-strategy.ts';
 
 const world = fixtures(afterEach, () => memoryStorage());
@@ -356,4 +357,30 @@ test('after an acknowledgement the base of what waits behind moves forward: no c
 
   expect([report.conflicts, patched.conflicts]).toEqual([0, 0]);
   expect(server(fixture)).toEqual({ id: 'a', text: '3', at: 4 });
+});
+
+test('a row seen through an earlier write of the same transaction, which was taken back with it, is not kept', async () => {
+  const seen: unknown[] = [];
+  const fixture = world({
+    store: {
+      coalesce: false,
+      conflict: ({ remote }) => {
+        seen.push(remote);
+        return { use: 'merged', value: { id: 'a', text: 'settled' } };
+      },
+    },
+    remote: memoryRemote({ server: new MemoryServer({ seal: () => undefined }) }),
+  });
+  await fixture.notes.save({ id: 'a', text: 'base' });
+  await fixture.wait(fixture.backend.sync());
+  await fixture.backend.transaction(async (tx) => {
+    await tx.store(fixture.notes).save({ id: 'a', text: 'ours' });
+    await tx.store(fixture.notes).command('a', 'seal', null);
+  });
+
+  const report = await fixture.wait(fixture.backend.sync());
+
+  expect(seen).toEqual([{ id: 'a', text: 'ours' }]);
+  expect(report).toMatchObject({ conflicts: 1, remaining: 0, dead: 0 });
+  expect(server(fixture)).toEqual({ id: 'a', text: 'settled' });
 });
