@@ -1,4 +1,5 @@
 import type { EntryId } from 'nexus-store';
+import type { PlannedWrite } from '../plan/operations.ts';
 import type { AppContext } from '../world/app-context.ts';
 import type { World } from '../world/world.ts';
 
@@ -16,6 +17,20 @@ export async function wishing<R>(
     return await work();
   } finally {
     change(-1);
+  }
+}
+
+/** While the call is under way, its commit may be another's as well, and these entities change. */
+export async function writing<R>(
+  context: AppContext,
+  planned: readonly PlannedWrite[],
+  work: () => Promise<R>,
+): Promise<R> {
+  context.writing.add(planned);
+  try {
+    return await work();
+  } finally {
+    context.writing.delete(planned);
   }
 }
 

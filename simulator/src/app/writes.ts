@@ -5,7 +5,7 @@ import { commandArgs, patchedFields, savedValue } from '../world/collections.ts'
 import type { World } from '../world/world.ts';
 import { judge } from './begin.ts';
 import { unqueued } from './unqueued.ts';
-import { pick, wishing } from './wishes.ts';
+import { pick, wishing, writing } from './wishes.ts';
 
 type Of<Kind extends Operation['do']> = Extract<Operation, { do: Kind }>;
 
@@ -39,7 +39,8 @@ export async function write(
         return store.command(id, 'add', commandArgs(planned), options);
     }
   };
-  if (planned.policy !== undefined) return unqueued(world, context, planned, made);
+  if (planned.policy !== undefined)
+    return writing(context, [planned], () => unqueued(world, context, planned, made));
   return kept(world, context, [planned], async () => {
     const written = await made();
     if (written.entry !== null && planned.token % 3 === 0) followFate(world, context, written);
@@ -82,7 +83,7 @@ export async function kept(
   work: () => Promise<readonly EntryId[]>,
 ): Promise<readonly EntryId[]> {
   try {
-    const ids = await work();
+    const ids = await writing(context, planned, work);
     // What is written while its user signs out and discards everything may go with the rest.
     if (!context.isAlive || (world.wishes.get('erase') ?? 0) > 0) return ids;
     for (const id of ids) {

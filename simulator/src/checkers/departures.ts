@@ -19,6 +19,8 @@ export interface Wishes {
   readonly mayVanish: boolean;
   /** A user's part of the database is being erased, or a dead letter put back at its lane's end. */
   readonly mayErase: boolean;
+  /** Someone writes this entity in this context right now: it may be in the same commit. */
+  readonly isWritten: (collection: string, id: EntryOnDisk['entity']) => boolean;
 }
 
 /**
@@ -44,7 +46,9 @@ export function checkDepartures(scene: Scene, commit: Commit, wishes: Wishes): v
     if (life !== undefined) life.isGone = true;
     const into = foldedInto(scene, before);
     if (into !== undefined) {
-      checkFolded(scene, commit, before, into);
+      checkFolded(scene, before, into);
+      if (!wishes.isWritten(before.collection, before.entity))
+        checkShown(scene, commit, before, into);
       history.fold(before.seq, into.seq);
       continue;
     }
@@ -65,8 +69,8 @@ function foldedInto({ disk }: Scene, entry: EntryOnDisk): EntryOnDisk | undefine
   return [...disk.entries.values()].find(({ seq }) => seq === mark.to);
 }
 
-/** Folding loses nothing: the app sees what it saw, and the effect is where the mark says. */
-function checkFolded({ fail }: Scene, commit: Commit, gone: EntryOnDisk, into: EntryOnDisk): void {
+/** Folding loses nothing: the effect is where the mark says, and the app sees what it saw. */
+function checkFolded({ fail }: Scene, gone: EntryOnDisk, into: EntryOnDisk): void {
   const what = `${name(gone)}, which is folded into ${name(into)},`;
   if (laneOf(into) !== laneOf(gone) || into.seq > gone.seq)
     fail('folded', `${what} was not behind it`);
@@ -76,21 +80,16 @@ function checkFolded({ fail }: Scene, commit: Commit, gone: EntryOnDisk, into: E
     fail('folded', `${what} or that one may be on a server`);
   if (detailOf(gone).group !== undefined || detailOf(into).group !== undefined)
     fail('folded', `${what} crosses the edge of a transaction`);
-  // A write that shares the commit changes what the app sees as well.
-  const isJoined = commit.entries.some(
-    ({ before, after }) => before === undefined && after?.seq !== into.seq && isInLane(after, gone),
-  );
-  if (isJoined) return;
+}
+
+function checkShown({ fail }: Scene, commit: Commit, gone: EntryOnDisk, into: EntryOnDisk): void {
+  const what = `${name(gone)}, which is folded into ${name(into)},`;
   for (const { before, after } of commit.rows) {
     if (after?.collection !== gone.collection || after.id !== gone.entity) continue;
     if (after.partition !== gone.partition || textOf(before?.value) === textOf(after.value))
       continue;
     fail('folded', `${what} showed ${before?.value}, and the app sees ${after.value} now`);
   }
-}
-
-function isInLane(entry: EntryOnDisk | undefined, other: EntryOnDisk): boolean {
-  return entry !== undefined && laneOf(entry) === laneOf(other);
 }
 
 function textOf(value: string | null | undefined): string {

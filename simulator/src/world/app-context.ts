@@ -4,6 +4,7 @@ import type { SeededRandom, VirtualProcess, VirtualRuntime } from 'nexus-store/t
 import {
   COLLECTION_NAMES,
   type CollectionName,
+  type PlannedWrite,
   type StorageFault,
   type WorldSettings,
 } from '../plan/operations.ts';
@@ -60,6 +61,8 @@ export class AppContext implements NetworkClient {
   readonly timers = new Map<object, number>();
   /** Calls of the app that have not come back, by what they do. */
   readonly calls = new Set<{ readonly label: string; readonly begunAt: number }>();
+  /** What its writes under way are to change. */
+  readonly writing = new Set<readonly PlannedWrite[]>();
   readonly watches: Watch[] = [];
   /** The version of the app. */
   readonly version: number;
@@ -148,6 +151,12 @@ export class AppContext implements NetworkClient {
   }
 
   /** Runs in the context's own time, seen by nobody as a timer of the product. */
+  isWriting(collection: string, id: string): boolean {
+    return [...this.writing].some((planned) =>
+      planned.some((one) => one.collection === collection && one.id === id),
+    );
+  }
+
   after(ms: number, callback: () => void): void {
     this.process.timers.after(ms, callback);
   }

@@ -221,6 +221,7 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
       mayRemove: this.#wants('remove'),
       mayVanish: this.#wants('vanish'),
       mayErase: this.#wants('erase'),
+      isWritten: (collection, id) => context.isWriting(collection, id),
     });
     checkFolds(this, commit);
     const signOuts = (this.signOuts.get(context) ?? []).filter(({ isDone }) => !isDone);
