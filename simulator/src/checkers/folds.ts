@@ -15,7 +15,7 @@ export function checkFolds(scene: Scene, commit: Commit): void {
     if (now !== undefined) checkLimit(scene, old, now);
     if (old.operation === 'delete') continue;
     if (now?.operation === 'delete') {
-      checkNotNeeded(scene, old, [...scene.disk.entries.values()]);
+      checkNotNeeded(scene, old, asTheyWaited(scene, commit));
     } else if (hasVanished(scene, old)) {
       // In this very commit they wait no more for it, and have not gone themselves.
       const left = [...before.values()].filter((entry) => isInLane(after.get(entry.seq)));
@@ -26,6 +26,17 @@ export function checkFolds(scene: Scene, commit: Commit): void {
 
 function bySeq(entries: readonly (EntryOnDisk | undefined)[]): Map<number, EntryOnDisk> {
   return new Map(entries.flatMap((entry) => (entry === undefined ? [] : [[entry.seq, entry]])));
+}
+
+/**
+ * The entries of the queue with what they waited for before this commit: one that waited for the delete
+ * itself waits for what has become the delete now.
+ */
+function asTheyWaited({ disk }: Scene, commit: Commit): EntryOnDisk[] {
+  const changed = new Map(commit.entries.map(({ before, after }) => [after?.seq, before]));
+  return [...disk.entries.values()].flatMap((entry) =>
+    changed.has(entry.seq) ? (changed.get(entry.seq) ?? []) : entry,
+  );
 }
 
 function hasVanished({ disk }: Scene, { seq }: EntryOnDisk): boolean {
