@@ -58,21 +58,27 @@ function versionAfter(answer: Complete): string | null {
   return answer.version ?? null;
 }
 
-/** Takes an applied entry out of the queue; what waited for it goes on. */
+/**
+ * Takes an applied entry out of the queue; what waited for it goes on.
+ *
+ * @param isOvertaken the row is known to be newer than the answer
+ * @returns true if the row is newer than the answer
+ */
 export async function completeEntry(
   uow: UnitOfWork,
   entry: EntryRecord,
   answer: Complete,
   rulesOf: RulesOf,
-): Promise<void> {
+  isOvertaken: boolean,
+): Promise<boolean> {
   await releaseDependents(uow, entry);
   // It goes first: what moves up in its lane may move the rest of its transaction.
   uow.deleteEntry(entry);
   discount(uow, entry);
   const row = await rowOf(uow, entry);
-  if (row === undefined || detailOf(entry).isDetached === true) return;
+  if (row === undefined || detailOf(entry).isDetached === true) return false;
   const rules = rulesOf(entry.collection);
-  const isPulled = isPullNewer(entry, row, rules);
+  const isPulled = isOvertaken || isPullNewer(entry, row, rules);
   // The base of what waits behind moves forward: it was made on top of what the server has now.
   uow.putRow(
     isPulled
@@ -89,6 +95,7 @@ export async function completeEntry(
   // The app sees the effect already, unless the server knows more or a transaction changed places.
   const isSeen = answer.value === undefined && !isPulled && row.head === entry.seq;
   if (!isSeen) await settleRowOf(uow, entry, rules);
+  return isPulled;
 }
 
 function applied(

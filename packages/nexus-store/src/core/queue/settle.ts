@@ -11,7 +11,7 @@ import { positionsOf } from './leases.ts';
 import { findEntry, membersOf } from './lookup.ts';
 import { place } from './place.ts';
 import { parkedPosition } from './position.ts';
-import { detailOf, withDetail, type EntryRecord } from './records.ts';
+import { detailOf, laneKey, withDetail, type EntryRecord } from './records.ts';
 import { setState } from './removal.ts';
 import type { Complete, Settlement } from './settlement.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
@@ -36,13 +36,14 @@ export async function settleClaim(
   // What leaves the queue goes first: the rest of a transaction stands without it.
   const later: EntryRecord[] = [];
   const acknowledged: Acknowledgement[] = [];
+  const overtaken = new Set<string>();
   for (const entry of settled) {
     const settlement = settlements.get(entry.seq) as Settlement;
     const answer = applied(entry, settlement);
     const isNews = answer !== undefined || settlement.kind === 'resolve';
     if (isNews && rulesOf(entry.collection).isPulled === true)
       acknowledged.push(acknowledgement(entry, answer));
-    if (answer !== undefined) await completeNow(uow, entry, answer, rulesOf);
+    if (answer !== undefined) await completeNow(uow, entry, answer, rulesOf, overtaken);
     else if (settlement.kind === 'resolve') await resolveNow(uow, entry, settlement, rulesOf);
     else later.push(entry);
   }
@@ -80,14 +81,23 @@ function applied(entry: EntryRecord, settlement: Settlement): Complete | undefin
   return isEchoed ? { kind: 'complete' } : undefined;
 }
 
+/**
+ * @param overtaken transactions, each with an entity, whose effect on the row a pull has brought: a server
+ *   applies them whole, so the row that is newer than one of their writes is newer than all of them
+ */
 async function completeNow(
   uow: UnitOfWork,
   entry: EntryRecord,
   answer: Complete,
   rulesOf: RulesOf,
+  overtaken: Set<string>,
 ): Promise<void> {
   if (completeAlone(uow, entry, answer)) return;
-  await completeEntry(uow, await stored(uow, entry), answer, rulesOf);
+  const current = await stored(uow, entry);
+  const { group } = detailOf(current);
+  const tie = `${group} ${laneKey(entry.partition, entry.collection, entry.entity)}`;
+  const isPulled = await completeEntry(uow, current, answer, rulesOf, overtaken.has(tie));
+  if (isPulled && group !== undefined) overtaken.add(tie);
 }
 
 async function resolveNow(

@@ -207,3 +207,23 @@ test('a full fetch spares what was acknowledged under way, also where the clock 
   expect(await kept(one, 'new')).toEqual({ id: 'new', text: 'ours' });
   expect(await kept(one, 'a')).toEqual({ id: 'a' });
 });
+
+test('the late answer to several writes of one transaction does not hide the newer row that a pull has brought', async () => {
+  const fixture = world({ store: { coalesce: false } });
+  await fixture.notes.save({ id: 'a', text: 'old' });
+  await fixture.wait(fixture.backend.sync());
+  await fixture.backend.transaction(async (tx) => {
+    await tx.store(fixture.notes).patch('a', { text: 'ours' });
+    await tx.store(fixture.notes).patch('a', { at: 2 });
+  });
+  fixture.remote.answerNext('lose-answer');
+  await fixture.wait(fixture.backend.sync());
+  fixture.remote.server.set('notes', 'a', { id: 'a', text: 'theirs', at: 3 });
+  await fixture.wait(fixture.backend.fetch('notes'));
+  await fixture.runtime.advance('10m');
+
+  await fixture.wait(fixture.backend.sync());
+
+  expect(await fixture.backend.pendingChanges()).toEqual([]);
+  expect(await kept(fixture, 'a')).toEqual({ id: 'a', text: 'theirs', at: 3 });
+});
