@@ -62,7 +62,7 @@ function versionAfter(answer: Complete): string | null {
  * Takes an applied entry out of the queue; what waited for it goes on.
  *
  * @param isOvertaken the row is known to be newer than the answer
- * @returns true if the row is newer than the answer
+ * @returns true if the row is newer than the answer, not only its echo
  */
 export async function completeEntry(
   uow: UnitOfWork,
@@ -78,7 +78,8 @@ export async function completeEntry(
   const row = await rowOf(uow, entry);
   if (row === undefined || detailOf(entry).isDetached === true) return false;
   const rules = rulesOf(entry.collection);
-  const isPulled = isOvertaken || isPullNewer(entry, row, rules);
+  const isNewer = isOvertaken || isPullNewer(entry, row, rules);
+  const isPulled = isNewer || detailOf(entry).isEchoed === true;
   // The base of what waits behind moves forward: it was made on top of what the server has now.
   uow.putRow(
     isPulled
@@ -95,7 +96,7 @@ export async function completeEntry(
   // The app sees the effect already, unless the server knows more or a transaction changed places.
   const isSeen = answer.value === undefined && !isPulled && row.head === entry.seq;
   if (!isSeen) await settleRowOf(uow, entry, rules);
-  return isPulled;
+  return isNewer;
 }
 
 function applied(
@@ -108,15 +109,15 @@ function applied(
 }
 
 /**
- * True if a pull brought the row after this entry's effect: the echo of the entry itself, or, since the
- * server accepted it on its own base, a change made on top of it. A pull does not bring it again, so
- * the answer, which is older, must not hide it. The same goes for an entry that came back with an unknown
- * fate: it may have taken effect before what the row shows, and if it did only now, a pull brings it.
+ * True if a pull brought a row from after this entry's effect: since the server accepted it on its own base,
+ * a change made on top of it. A pull does not bring it again, so the answer, which is older, must not hide
+ * it. The same goes for an entry that came back with an unknown fate: it may have taken effect before what
+ * the row shows, and if it did only now, a pull brings it.
  */
 function isPullNewer(entry: EntryRecord, row: RowRecord, rules: CollectionRules): boolean {
-  const { isEchoed, isRevived, pinned } = detailOf(entry);
+  const { isRevived, pinned } = detailOf(entry);
   if (isRevived === true && rules.isPulled === true) return true;
-  return isEchoed === true || (pinned !== undefined && row.version !== null);
+  return pinned !== undefined && row.version !== null;
 }
 
 /** What waited behind an applied entry is based on it now, whatever it was pinned to. */

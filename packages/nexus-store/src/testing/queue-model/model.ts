@@ -4,12 +4,17 @@ import { WritingModel } from './writing-model.ts';
 
 /** How entries end, and what people do with them. */
 export class Model extends WritingModel {
-  complete(entry: ModelEntry, answer: Value | undefined): void {
+  /** @returns true if what is known of the row is newer than the answer */
+  complete(entry: ModelEntry, answer: Value | undefined, isOvertaken: boolean): boolean {
     const { lane } = entry;
     const server = this.serverOf(lane);
-    if (entry.isDetached) return this.remove(entry);
+    if (entry.isDetached) {
+      this.remove(entry);
+      return false;
+    }
     const isUnsure = entry.isRevived && this.setting.isPulled;
-    const isPulled = entry.isEchoed || isUnsure || entry.pinned !== undefined;
+    const isNewer = isOvertaken || isUnsure || entry.pinned !== undefined;
+    const isPulled = isNewer || entry.isEchoed;
     if (!isPulled) this.server.set(lane, answer === undefined ? this.apply(server, entry) : answer);
     const wasHead = this.lane(lane)[0] === entry;
     this.remove(entry);
@@ -17,6 +22,7 @@ export class Model extends WritingModel {
     if (head === undefined) this.value.set(lane, this.serverOf(lane));
     else if (answer !== undefined || isPulled || !wasHead) this.refold(lane);
     if (head !== undefined) head.pinned = undefined;
+    return isNewer;
   }
 
   bury(entry: ModelEntry): void {

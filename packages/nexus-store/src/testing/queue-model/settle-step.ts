@@ -65,11 +65,19 @@ export function settleStep(run: Run, which: number, how: readonly number[]): Ste
         entry.isEchoed ||
         ['complete', 'resolve'].includes(settlements.get(entry.seq)?.kind as string);
       const done = chosen.filter(isDone);
+      const overtaken: ModelEntry[] = [];
       for (const entry of done) {
         const settlement = settlements.get(entry.seq) as Settlement;
-        if (settlement.kind === 'complete') model.complete(entry, valueOfText(settlement.value));
-        else if (entry.isEchoed) model.complete(entry, undefined);
-        else settleInModel(model, entry, settlement);
+        if (settlement.kind !== 'complete' && !entry.isEchoed) {
+          settleInModel(model, entry, settlement);
+          continue;
+        }
+        const answer = settlement.kind === 'complete' ? valueOfText(settlement.value) : undefined;
+        // A transaction is applied whole: what is newer than one of its writes is newer than all.
+        const isOvertaken = overtaken.some(
+          ({ group, lane }) => group !== undefined && group === entry.group && lane === entry.lane,
+        );
+        if (model.complete(entry, answer, isOvertaken)) overtaken.push(entry);
       }
       for (const entry of chosen) {
         const settlement = settlements.get(entry.seq) as Settlement;
