@@ -110,7 +110,7 @@ const coalescing: readonly Mutant[] = [
   ),
   mutant(
     'leave a payload to a row that shows a later one',
-    'core/queue/unit-of-work.ts',
+    'core/queue/record-buffer.ts',
     'if (entry?.isInRow === true) this.#markDirty(entry);',
     'if (entry?.isInRow === false) this.#markDirty(entry);',
   ),

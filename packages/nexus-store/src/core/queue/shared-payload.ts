@@ -2,7 +2,7 @@ import type { EntryRecord, RowRecord } from './records.ts';
 
 /**
  * Most writes carry the whole value of a row that nothing else waits for. Its text is stored once: the
- * row has it, and the entry has this payload, which no value is encoded to. Only `UnitOfWork` knows:
+ * row has it, and the entry has this payload, which no value is encoded to. Only `RecordBuffer` knows:
  * everyone else reads and writes entries with their payload.
  *
  * It holds in every committed state that the payload of such an entry is the value of its row. So a

@@ -2,7 +2,8 @@ import { isNexusError } from '../model/errors.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Storage, StorageTransaction } from '../ports/storage.ts';
 import type { QueueState } from './queue-state.ts';
-import { UnitOfWork, type ChangedRow, type OnDamage, type Savepoint } from './unit-of-work.ts';
+import type { OnDamage } from './record-buffer.ts';
+import { UnitOfWork, type ChangedRow, type Savepoint } from './unit-of-work.ts';
 
 /** What a transaction should do. May run twice: alone, after it failed in company. */
 export type Body<R> = (uow: UnitOfWork) => R | Promise<R>;
