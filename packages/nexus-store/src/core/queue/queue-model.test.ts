@@ -1,17 +1,10 @@
-import 'fake-indexeddb/auto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { env } from 'node:process';
 import fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
-import { indexedDbStorage } from '../../storage/indexeddb/index.ts';
-import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
-import { sqliteStorage } from '../../storage/sqlite/index.ts';
+import { describe, expect, test } from 'vitest';
+import { databases, type TestDatabase } from '../../storage/fakes/databases.ts';
 import type { RawMutate, Wish } from '../../testing/queue-model/plan.ts';
 import { runPlan } from '../../testing/queue-model/run-plan.ts';
 import type { ModelSetting } from '../../testing/queue-model/writing-model.ts';
-import type { Storage } from '../ports/storage.ts';
 
 const rawMutate: fc.Arbitrary<RawMutate> = fc.record({
   lane: fc.nat(2),
@@ -121,43 +114,9 @@ const settings: fc.Arbitrary<ModelSetting> = fc.record({
 const RUNS = Number(env['NEXUS_MODEL_RUNS'] ?? 200);
 const STEPS = Number(env['NEXUS_MODEL_STEPS'] ?? 40);
 
-interface Driver {
-  readonly name: string;
-  readonly runs: number;
-  /** A way to open one new database again and again. */
-  readonly create: () => () => Storage;
-}
-
-const folder = mkdtempSync(join(tmpdir(), 'nexus-model-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-let files = 0;
-
-const drivers: readonly Driver[] = [
-  {
-    name: 'memory',
-    runs: RUNS,
-    create: () => {
-      const database = memoryDatabase();
-      return () => memoryStorage({ database });
-    },
-  },
-  {
-    name: 'SQLite',
-    runs: Math.ceil(RUNS / 8),
-    create: () => {
-      const path = join(folder, `${++files}.db`);
-      return () => sqliteStorage({ path, durability: 'relaxed' });
-    },
-  },
-  {
-    name: 'IndexedDB',
-    runs: Math.ceil(RUNS / 8),
-    create: () => {
-      const name = `queue-model-${++files}`;
-      return () => indexedDbStorage({ name });
-    },
-  },
-];
+/** A memory is quicker by as much. */
+const runsOver = (name: TestDatabase['name']): number =>
+  name === 'memory' ? RUNS : Math.ceil(RUNS / 8);
 
 /** What is refused stays in its lane, and what is written behind it may fold. */
 const foldingSettings: fc.Arbitrary<ModelSetting> = fc.record({
@@ -167,7 +126,9 @@ const foldingSettings: fc.Arbitrary<ModelSetting> = fc.record({
   isPulled: fc.boolean(),
 });
 
-describe.each(drivers)('the queue over $name', ({ create, runs }) => {
+describe.each(databases)('the queue over $name', ({ name, create }) => {
+  const runs = runsOver(name);
+
   test.each([
     ['does', settings, wishes, runs],
     ['does with what is refused and retried', foldingSettings, refusals, Math.ceil(runs / 2)],

@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { databases, type TestDatabase } from '../../storage/fakes/databases.ts';
+import { memoryStorage } from '../../storage/memory/index.ts';
 import {
   answers,
   fixtures,
@@ -12,6 +13,7 @@ import { STORAGE_SCHEMA } from '../model/storage-schema.ts';
 import type { Storage, StoredRecord } from '../ports/storage.ts';
 
 const world = fixtures(afterEach, () => memoryStorage());
+let create: TestDatabase['create'];
 
 /** No text that anything was encoded to, with something in it that nobody may be told. */
 const BROKEN = '{"secret":';
@@ -19,7 +21,7 @@ const BROKEN = '{"secret":';
 type Settings = Parameters<typeof world>[0];
 
 class Scene {
-  readonly database = memoryDatabase();
+  readonly database = create();
   fixture: BackendFixture;
   readonly #settings: Settings;
 
@@ -29,7 +31,7 @@ class Scene {
   }
 
   #open(): BackendFixture {
-    return world({ ...this.#settings, storage: memoryStorage({ database: this.database }) });
+    return world({ ...this.#settings, storage: this.database() });
   }
 
   /** The next start of the app. */
@@ -39,7 +41,7 @@ class Scene {
     await this.fixture.wait(this.fixture.backend.close());
     this.fixture = world({
       ...this.#settings,
-      storage: memoryStorage({ database: this.database }),
+      storage: this.database(),
       remote,
       runtime,
     });
@@ -50,7 +52,7 @@ class Scene {
     table: string,
     change: (record: StoredRecord) => StoredRecord | 'gone' | undefined,
   ): Promise<void> {
-    const disk: Storage = memoryStorage({ database: this.database });
+    const disk: Storage = this.database();
     await disk.open(STORAGE_SCHEMA);
     let count = 0;
     await disk.transact('write', async (tx) => {
@@ -114,7 +116,9 @@ async function threeNotes(settings: Settings = {}): Promise<Scene> {
   return scene;
 }
 
-describe('an entry that cannot be read', () => {
+describe.each(databases)('an entry that cannot be read, over $name,', (database) => {
+  beforeEach(() => ({ create } = database));
+
   test.each([
     ['its details', { detail: BROKEN }],
     ['its details, which are no object', { detail: '5' }],
@@ -198,7 +202,9 @@ describe('an entry that cannot be read', () => {
   });
 });
 
-describe('a row that cannot be read', () => {
+describe.each(databases)('a row that cannot be read, over $name,', (database) => {
+  beforeEach(() => ({ create } = database));
+
   test.each([{}, { orderBy: 'at', limit: 9 }, { where: { at: 1 } }])(
     'is left out of %o, told once, and refused by name',
     async (query) => {
@@ -226,12 +232,12 @@ describe('a row that cannot be read', () => {
     const one = scene.fixture.notes.watch('b');
     const stopOne = one.state.subscribe(() => {});
 
-    await scene.fixture.settle();
-
-    expect(watched.current.map(({ id }) => id)).toEqual(['a', 'c']);
-    expect(one.state.current).toMatchObject({
-      status: 'failed',
-      error: { code: 'storage/corrupt' },
+    await vi.waitFor(() => {
+      expect(watched.current.map(({ id }) => id)).toEqual(['a', 'c']);
+      expect(one.state.current).toMatchObject({
+        status: 'failed',
+        error: { code: 'storage/corrupt' },
+      });
     });
     stop();
     stopOne();
@@ -291,7 +297,9 @@ describe('a row that cannot be read', () => {
   });
 });
 
-describe('a lane whose entries are gone', () => {
+describe.each(databases)('a lane whose entries are gone, over $name,', (database) => {
+  beforeEach(() => ({ create } = database));
+
   test.each(['save', 'patch'] as const)('is sent whole with the next %s', async (kind) => {
     const scene = await threeNotes();
     await scene.damageEntry('b', 'gone');
@@ -335,7 +343,9 @@ describe('a lane whose entries are gone', () => {
   });
 });
 
-describe('a damaged fact', () => {
+describe.each(databases)('a damaged fact, over $name,', (database) => {
+  beforeEach(() => ({ create } = database));
+
   test('about the counters is counted anew', async () => {
     const scene = await threeNotes();
     scene.fixture.remote.answerNext(() => answers.rejected(422));
@@ -409,7 +419,7 @@ describe('a damaged fact', () => {
     await scene.damageFact('partitions');
 
     await scene.fixture.wait(scene.fixture.backend.close());
-    const next = world({ storage: memoryStorage({ database: scene.database }) });
+    const next = world({ storage: scene.database() });
     await expect(next.notes.getAll()).rejects.toMatchObject({
       code: 'storage/corrupt',
       message: 'meta ["partitions"] is damaged',

@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { memoryDatabase, memoryStorage, type MemoryDatabase } from '../../storage/memory/index.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { databases, type TestDatabase } from '../../storage/fakes/databases.ts';
+import { memoryStorage } from '../../storage/memory/index.ts';
 import { fixtures, type BackendFixture } from '../../testing/backend-fixture.ts';
 import { countedAnew, QueueFixture } from '../../testing/queue-fixture.ts';
 import { createVirtualRuntime, type VirtualRuntime } from '../../testing/virtual-runtime.ts';
@@ -8,6 +9,9 @@ import type { Storage } from '../ports/storage.ts';
 
 const world = fixtures(afterEach, () => memoryStorage());
 const here = { policy: 'cache-only' } as const;
+/** `settle` waits for these. */
+const prompt = databases.filter(({ name }) => name !== 'IndexedDB');
+let create: TestDatabase['create'];
 
 /** A storage whose process dies, or that fails, instead of the nth writing transaction from `arm` on. */
 class Cut implements Storage {
@@ -56,7 +60,7 @@ class Cut implements Storage {
 
 interface Scene {
   readonly runtime: VirtualRuntime;
-  readonly database: MemoryDatabase;
+  readonly database: () => Storage;
   readonly first: BackendFixture;
   readonly cut: Cut;
 }
@@ -66,8 +70,8 @@ const INDEXED = { store: { indexes: ['text'] } } as const;
 /** Ann has unsent writes, some of them tied, and a process that is about to be cut off. */
 async function unsent(count: number, how: 'die' | 'fail'): Promise<Scene> {
   const runtime = createVirtualRuntime(1);
-  const database = memoryDatabase();
-  const cut = new Cut(memoryStorage({ database }), how);
+  const database = create();
+  const cut = new Cut(database(), how);
   const first = world({ storage: cut, runtime, ...INDEXED });
   await first.backend.signIn('ann');
   await first.notes.save({ id: 'sent', text: 'x' });
@@ -90,7 +94,7 @@ async function diesSigningOut(count: number, nth: number): Promise<Scene> {
 }
 
 function reopened({ runtime, database }: Scene, options = {}): BackendFixture {
-  return world({ storage: memoryStorage({ database }), runtime, ...INDEXED, ...options });
+  return world({ storage: database(), runtime, ...INDEXED, ...options });
 }
 
 /** Everything in the database that is of a user. */
@@ -112,7 +116,9 @@ function partitionsOf({ backend }: BackendFixture): Promise<Record<string, numbe
 
 const NOTHING = { critical: 0, high: 0, normal: 0, low: 0 };
 
-describe('discarding everything at sign-out', () => {
+describe.each(prompt)('discarding everything at sign-out, over $name,', (database) => {
+  beforeEach(() => ({ create } = database));
+
   // 1 is the commit that signs out, 2 to 12 erase entries, 13 to 23 rows with their fields, 24 the rest.
   test.each([2, 3, 8, 12, 13, 20, 24, 25])(
     'is done when the process dies before step %i, and goes on when the database is opened',
@@ -146,7 +152,7 @@ describe('discarding everything at sign-out', () => {
 
   test('does not hold up the next opening, nor what is written then', async () => {
     const scene = await diesSigningOut(300, 4);
-    const cut = new Cut(memoryStorage({ database: scene.database }), 'die');
+    const cut = new Cut(scene.database(), 'die');
     const second = world({ storage: cut, runtime: scene.runtime, ...INDEXED });
     // Nothing is ever written: opening waits for none of it.
     cut.arm(1);
@@ -175,7 +181,7 @@ describe('discarding everything at sign-out', () => {
 
   test('counts down as it goes', async () => {
     const scene = await diesSigningOut(300, 5);
-    const queue = await QueueFixture.open(memoryStorage({ database: scene.database }));
+    const queue = await QueueFixture.open(scene.database());
 
     const entries = await queue.entries();
     const stored = await queue.write((uow) => uow.counters(1));
@@ -199,8 +205,8 @@ describe('discarding everything at sign-out', () => {
 
   test('of nobody leaves nothing either, and nobody writes on', async () => {
     const runtime = createVirtualRuntime(1);
-    const database = memoryDatabase();
-    const cut = new Cut(memoryStorage({ database }), 'die');
+    const database = create();
+    const cut = new Cut(database(), 'die');
     const first = world({ storage: cut, runtime });
     first.backend.eraseInStepsOf(30);
     await first.notes.saveAll(Array.from({ length: 500 }, (_, index) => ({ id: `n${index}` })));
@@ -208,11 +214,11 @@ describe('discarding everything at sign-out', () => {
     void first.backend.signOut({ pending: 'discard' });
     await runtime.settle();
 
-    const second = world({ storage: memoryStorage({ database }), runtime });
+    const second = world({ storage: database(), runtime });
     await second.notes.save({ id: 'new' });
     await second.wait(second.backend.sync());
     await second.backend.close();
-    const third = world({ storage: memoryStorage({ database }), runtime });
+    const third = world({ storage: database(), runtime });
 
     expect(second.arrivals).toEqual(['create new']);
     expect(await third.notes.getAll({}, here)).toEqual([{ id: 'new' }]);
@@ -233,14 +239,16 @@ describe('discarding everything at sign-out', () => {
   });
 });
 
-describe('a context that has not heard of the sign-out', () => {
+describe.each(prompt)('a context that has not heard of the sign-out, over $name,', (database) => {
+  beforeEach(() => ({ create } = database));
+
   async function contexts(): Promise<{ page: BackendFixture; other: BackendFixture }> {
     const runtime = createVirtualRuntime(1);
-    const database = memoryDatabase();
-    const page = world({ storage: memoryStorage({ database }), runtime });
+    const database = create();
+    const page = world({ storage: database(), runtime });
     await page.backend.signIn('ann');
     await page.notes.save({ id: 'a', text: '1' });
-    const other = world({ storage: memoryStorage({ database }), runtime });
+    const other = world({ storage: database(), runtime });
     await other.backend.open();
     return { page, other };
   }
@@ -298,11 +306,11 @@ describe('a context that has not heard of the sign-out', () => {
 
   test('is told that its writes were cancelled before they are erased', async () => {
     const runtime = createVirtualRuntime(1);
-    const database = memoryDatabase();
-    const cut = new Cut(memoryStorage({ database }), 'die');
+    const database = create();
+    const cut = new Cut(database(), 'die');
     const page = world({ storage: cut, runtime });
     await page.backend.signIn('ann');
-    const other = world({ storage: memoryStorage({ database }), runtime });
+    const other = world({ storage: database(), runtime });
     const write = await other.notes.save({ id: 'a' });
     const told = write.synced();
     await other.settle();
