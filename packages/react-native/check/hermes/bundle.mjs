@@ -50,12 +50,13 @@ export async function testScript(profile) {
   const plugin = {
     name: 'tests',
     /** @param {string} id */
-    resolveId: (id) => (id === entry ? id : undefined),
+    resolveId: (id) => (id === entry ? id : id.endsWith(ALL_DATABASES) ? ALL_DATABASES : undefined),
     /** @param {string} id */
-    load: (id) => (id === entry ? lines.join('\n') : undefined),
+    load: (id) =>
+      id === entry ? lines.join('\n') : id === ALL_DATABASES ? MEMORY_ALONE : undefined,
     /** @param {string} code @param {string} id */
     transform(code, id) {
-      if (!/\.test\.ts$|\/fake\//.test(id)) return undefined;
+      if (!/\.test\.ts$|-fixture\.ts$|\/fake\//.test(id)) return undefined;
       // Tests may use what Node has; the code under test may not.
       const plain = code.replaceAll('.toSorted(', '.slice().sort(');
       if (!id.endsWith('.test.ts')) return plain;
@@ -67,6 +68,17 @@ export async function testScript(profile) {
   return { code: lowered(code, profile), files: files.length };
 }
 
+/** What runs over every driver elsewhere runs over memory here. */
+const ALL_DATABASES = '/storage/fakes/databases.ts';
+const MEMORY_ALONE = `
+  import { memoryDatabase, memoryStorage } from ${JSON.stringify(join(root, 'packages/nexus-store/src/storage/memory/index.ts'))};
+  const create = () => {
+    const database = memoryDatabase();
+    return () => memoryStorage({ database });
+  };
+  export const databases = [{ name: 'memory', create }];
+`;
+
 function testFiles() {
   const patterns = [
     'packages/nexus-store/src/{core,remote,testing}/**/*.test.ts',
@@ -75,9 +87,33 @@ function testFiles() {
   ];
   return globSync(patterns, { cwd: root })
     .filter((file) => !/\/fleet\/|speed/.test(file)) // they measure time on a fast engine
-    .filter((file) => !/from 'node:|fast-check|\bvi\b/.test(readFileSync(join(root, file), 'utf8')))
+    .filter((file) => !needsNode(join(root, file)))
     .sort();
 }
+
+/**
+ * Whether a file, or one of its own that it imports, needs Node or a mocking library.
+ *
+ * @param {string} path
+ * @returns {boolean}
+ */
+function needsNode(path) {
+  const known = NEEDS_NODE.get(path);
+  if (known !== undefined) return known;
+  NEEDS_NODE.set(path, false);
+  const text = readFileSync(path, 'utf8');
+  const imported = [...text.matchAll(/from '(\.[^']+)'/g)].map((match) =>
+    join(path, '..', match[1]),
+  );
+  const isNeeded =
+    /from 'node:|fast-check|\bvi\b/.test(text) ||
+    imported.some((file) => !file.endsWith(ALL_DATABASES) && needsNode(file));
+  NEEDS_NODE.set(path, isNeeded);
+  return isNeeded;
+}
+
+/** @type {Map<string, boolean>} */
+const NEEDS_NODE = new Map();
 
 /**
  * @param {string} input

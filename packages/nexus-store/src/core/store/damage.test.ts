@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { databases, type TestDatabase } from '../../storage/fakes/databases.ts';
 import { memoryStorage } from '../../storage/memory/index.ts';
 import {
@@ -8,6 +8,7 @@ import {
   type Note,
 } from '../../testing/backend-fixture.ts';
 import type { SyncEvent } from '../model/events.ts';
+import { deferred } from '../../testing/deferred.ts';
 import { memoryRemote } from '../../testing/memory-remote.ts';
 import { STORAGE_SCHEMA } from '../model/storage-schema.ts';
 import type { Storage, StoredRecord } from '../ports/storage.ts';
@@ -228,16 +229,22 @@ describe.each(databases)('a row that cannot be read, over $name,', (database) =>
     const scene = await threeNotes();
     await scene.damageRow('b', { value: BROKEN });
     const watched = scene.fixture.notes.watchAll();
-    const stop = watched.subscribe(() => {});
+    const all = deferred();
+    const stop = watched.subscribe((notes) => {
+      if (notes.length > 0) all.resolve();
+    });
     const one = scene.fixture.notes.watch('b');
-    const stopOne = one.state.subscribe(() => {});
+    const single = deferred();
+    const stopOne = one.state.subscribe(({ status }) => {
+      if (status === 'failed') single.resolve();
+    });
 
-    await vi.waitFor(() => {
-      expect(watched.current.map(({ id }) => id)).toEqual(['a', 'c']);
-      expect(one.state.current).toMatchObject({
-        status: 'failed',
-        error: { code: 'storage/corrupt' },
-      });
+    await Promise.all([all.promise, single.promise]);
+
+    expect(watched.current.map(({ id }) => id)).toEqual(['a', 'c']);
+    expect(one.state.current).toMatchObject({
+      status: 'failed',
+      error: { code: 'storage/corrupt' },
     });
     stop();
     stopOne();
