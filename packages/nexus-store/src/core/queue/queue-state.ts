@@ -21,6 +21,8 @@ export interface StoredState {
   readonly acknowledgements?: number;
   /** No row is noted as fetched before this. Epoch milliseconds. */
   readonly fetchFloor?: number;
+  /** How often it was changed which fields of rows are indexed. */
+  readonly indexes?: number;
   /** Partitions that are nobody's: what stands in them is erased, and nothing may be put there. */
   readonly closed?: readonly number[];
   readonly counters: { readonly [partition: string]: Counters };
@@ -36,6 +38,7 @@ export interface StateMark {
   readonly nextFence: number;
   readonly acknowledgements: number;
   readonly fetchFloor: number;
+  readonly indexes: number;
   readonly closed: readonly number[];
   readonly undoLength: number;
   readonly undoCountsLength: number;
@@ -66,6 +69,7 @@ export class QueueState {
   #nextFence = 1;
   #acknowledgements = 0;
   #fetchFloor = 0;
+  #indexes = 0;
   #closed: readonly number[] = NONE;
   #isChanged = false;
   /** What stands in storage if this does; undefined: no text says what this is. */
@@ -77,9 +81,10 @@ export class QueueState {
     if (text === undefined) return;
     const stored = JSON.parse(text) as StoredState;
     const { nextSeq, nextFence, acknowledgements = 0, fetchFloor = 0 } = stored;
-    const { counters, collections = {}, closed = NONE } = stored;
+    const { counters, collections = {}, closed = NONE, indexes = 0 } = stored;
     if (!(nextSeq > 0) || !(nextFence > 0)) throw new TypeError('the next numbers are missing');
     this.#closed = closed;
+    this.#indexes = indexes;
     this.#nextSeq = nextSeq;
     this.#nextFence = nextFence;
     this.#acknowledgements = acknowledgements;
@@ -149,6 +154,16 @@ export class QueueState {
   raiseFetchFloor(at: number): void {
     this.#change();
     this.#fetchFloor = Math.max(at, this.#fetchFloor);
+  }
+
+  /** A number that is another one once it was changed which fields of rows are indexed. */
+  get indexes(): number {
+    return this.#indexes;
+  }
+
+  changeIndexes(): void {
+    this.#change();
+    this.#indexes += 1;
   }
 
   /** True of a partition that is nobody's any more; see `partitions.ts`. */
@@ -230,6 +245,7 @@ export class QueueState {
       nextFence: this.#nextFence,
       acknowledgements: this.#acknowledgements,
       fetchFloor: this.#fetchFloor,
+      indexes: this.#indexes,
       closed: this.#closed,
       undoLength: this.#undo.length,
       undoCountsLength: this.#undoCounts.length,
@@ -249,6 +265,7 @@ export class QueueState {
     this.#nextFence = mark.nextFence;
     this.#acknowledgements = mark.acknowledgements;
     this.#fetchFloor = mark.fetchFloor;
+    this.#indexes = mark.indexes;
     this.#closed = mark.closed;
   }
 
@@ -272,6 +289,7 @@ export class QueueState {
     let rest = '';
     if (this.#acknowledgements > 0) rest += `,"acknowledgements":${this.#acknowledgements}`;
     if (this.#fetchFloor > 0) rest += `,"fetchFloor":${this.#fetchFloor}`;
+    if (this.#indexes > 0) rest += `,"indexes":${this.#indexes}`;
     if (this.#closed.length > 0) rest += `,"closed":[${this.#closed.join()}]`;
     this.#text = `{"nextSeq":${this.#nextSeq},"nextFence":${this.#nextFence}${rest},"counters":{${counters}},"collections":{${collections}}}`;
     return this.#text;

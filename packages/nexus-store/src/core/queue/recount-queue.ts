@@ -26,6 +26,7 @@ export async function recountQueue(uow: UnitOfWork): Promise<QueueState> {
     nextSeq: Math.max(lastSeq, Number(left?.['seq'] ?? 0)) + MARGIN,
     nextFence: Number(lease?.['fence'] ?? 0) + MARGIN,
     acknowledgements: MARGIN,
+    indexes: MARGIN,
     closed: await closedPartitions(uow),
     counters,
     collections,

@@ -305,6 +305,17 @@ export class UnitOfWork {
     return slot.record;
   }
 
+  /** The same for several of one table, asked for together. */
+  async getAll(
+    table: string,
+    keys: readonly Key[],
+  ): Promise<readonly (StoredRecord | undefined)[]> {
+    const slots = keys.map((key) => this.#records.slots.at(table, key));
+    const missing = slots.filter((slot) => slot.record === UNREAD);
+    if (missing.length > 0) await this.#records.read(table, missing);
+    return slots.map((slot) => slot.record);
+  }
+
   put(table: string, key: Key, record: StoredRecord): void {
     const slot = this.#records.slots.at(table, key);
     if (table === 'rows') this.#changeRow(slot, record as unknown as RowRecord);

@@ -206,6 +206,11 @@ export class BackendCore {
     return this.#isOpen && this.#indexes.isReady(collection);
   }
 
+  /** The fields of a collection that a query can go by, as the transaction finds the database. */
+  usableIndexes(uow: UnitOfWork, collection: string): Promise<readonly string[]> {
+    return this.#indexes.usable(uow, this.writer, collection);
+  }
+
   /** Opens the database, and brings the collection's indexes in order. */
   async ready(collection: string): Promise<void> {
     await this.open();

@@ -8,8 +8,10 @@ import { encodeValue } from '../model/value-codec.ts';
 import { DEFAULT_RULES, hasOtherId, type CollectionRules } from '../queue/collection-rules.ts';
 import { requireRank } from '../queue/priority-sync-queue.ts';
 import type { ConflictStrategy } from '../sync/conflict-strategy.ts';
+import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { coreOf, type BackendCore } from './backend-core.ts';
 import { requireStoreOptions, WRITE_POLICY, type StoreConfig } from './collection-config.ts';
+import { usesIndex } from './index-choice.ts';
 import { otherId, requireAfter, requireId, requireTtl, type Mutation } from './mutation.ts';
 import type { StoreOptions, WriteOptions } from './nexus-store.ts';
 import type { Plan } from './query.ts';
@@ -201,9 +203,13 @@ export class CollectionAccess<T> {
   async find(plan: Plan): Promise<FoundPage> {
     if (!this.isReady) await this.ready();
     const { writer, partition } = this.core;
-    return writer.read((uow) =>
-      runQuery(uow, partition, this.collection, this.config.indexes ?? [], plan),
-    );
+    return writer.read((uow) => this.findIn(uow, partition, plan));
+  }
+
+  async findIn(uow: UnitOfWork, partition: number, plan: Plan): Promise<FoundPage> {
+    const isIndexed = usesIndex(plan, this.config.indexes ?? []);
+    const indexes = isIndexed ? await this.core.usableIndexes(uow, this.collection) : [];
+    return runQuery(uow, partition, this.collection, indexes, plan);
   }
 }
 

@@ -1,39 +1,28 @@
-import type { KeyPart } from '../ports/storage.ts';
-import { readFact } from '../queue/facts.ts';
-import { partitionCount } from './partition-count.ts';
-import type { RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import type { Writer } from '../queue/writer.ts';
 import type { CollectionRegistry } from './collection-registry.ts';
-import { indexName, placeOfValue } from './index-place.ts';
-import { fieldOf } from './query.ts';
-import { readRow } from './row-source.ts';
+import { buildIndexes, dropIndex, maintainPlaces } from './index-building.ts';
+import {
+  changeLists,
+  NO_LISTS,
+  readLists,
+  type IndexLists,
+  type ListChange,
+} from './index-lists.ts';
 
-/** A record of the table `meta`: which fields of which collection are indexed on disk. */
-type Built = Readonly<Record<string, readonly string[]>>;
-
-const NAME = 'field-indexes';
-/**
- * The same of earlier versions, in which false and 0 had one place. What it names is built anew: nothing
- * has to go first, since a place that is not where a row belongs is not taken for one.
- */
-const FORMER_NAME = 'indexes';
-const CHUNK = 200;
-
-/** Where earlier versions kept the rows that had no place in an index. */
-function formerRest(field: string): string {
-  return `~rest:${field}`;
-}
+const NONE: readonly string[] = [];
+const UNKNOWN = -1;
 
 /**
  * The table `fields`: values of declared fields, so that queries read a range instead of a collection.
- * Kept true in every commit, for what is declared now and for what is on disk of earlier declarations;
- * what is declared anew is built from the rows before the first query relies on it.
+ * Several versions of an app can have one database open, and declare different fields: what any of them
+ * needs is kept true in every commit of all of them, and is only relied on while it is whole on disk.
  */
 export class FieldIndexes {
   readonly #registry: CollectionRegistry;
-  #built = new Map<string, readonly string[]>();
-  #former = new Map<string, readonly string[]>();
+  #lists: IndexLists = NO_LISTS;
+  /** Which change of the lists these are. */
+  #number = UNKNOWN;
   /** What this process brought in order, or is about to. */
   readonly #preparing = new Map<string, Promise<void>>();
   readonly #ready = new Set<string>();
@@ -44,10 +33,9 @@ export class FieldIndexes {
 
   /** Reads what is on disk, at opening. */
   async load(uow: UnitOfWork): Promise<void> {
-    const [built, former] = await Promise.all([readBuilt(uow, NAME), readBuilt(uow, FORMER_NAME)]);
-    this.#former = new Map(Object.entries(former));
-    // What an earlier version has written to meanwhile is out of step.
-    this.#built = new Map(Object.entries(built).filter(([name]) => !this.#former.has(name)));
+    const [lists] = await Promise.all([readLists(uow), uow.loadState()]);
+    this.#lists = lists;
+    this.#number = uow.state.indexes;
   }
 
   isReady(collection: string): boolean {
@@ -68,183 +56,75 @@ export class FieldIndexes {
   }
 
   async #prepare(writer: Writer, collection: string): Promise<void> {
-    const declared = this.#registry.get(collection)?.indexes ?? [];
-    const former = this.#former.get(collection);
-    const built = this.#built.get(collection) ?? [];
+    const declared = this.#declaredOf(collection);
+    const built = this.#lists.built[collection] ?? NONE;
+    const kept = this.#lists.kept[collection] ?? NONE;
+    const former = this.#lists.former[collection];
     const added = declared.filter((field) => !built.includes(field));
-    const known = new Set([...built, ...(former ?? [])]);
+    const known = new Set([...built, ...kept, ...(former ?? NONE)]);
     const dropped = [...known].filter((field) => !declared.includes(field));
-    if (added.length > 0) await buildIndexes(writer, collection, added);
-    if (added.length > 0 || dropped.length > 0 || former !== undefined) {
-      await writer.write((uow) => noteBuilt(uow, collection, declared));
-      this.#built.set(collection, declared);
-      this.#former.delete(collection);
+    if (added.length > 0) {
+      await this.#change(writer, collection, { keep: added });
+      await buildIndexes(writer, collection, added);
     }
-    const gone = dropped.flatMap((field) => [indexName(field, false), indexName(field, true)]);
-    await dropAll(writer, collection, [...gone, ...(former ?? []).map(formerRest)]);
+    if (added.length > 0 || dropped.length > 0 || former !== undefined)
+      await this.#change(writer, collection, { build: added, drop: dropped });
+    for (const field of new Set([...dropped, ...(former ?? NONE)]))
+      await dropIndex(writer, collection, field);
     this.#ready.add(collection);
   }
 
-  /** The fields of a collection whose entries must be kept true. */
-  #fieldsOf(collection: string): readonly string[] {
-    const declared = this.#registry.get(collection)?.indexes ?? [];
-    const built = this.#built.get(collection);
-    if (built === undefined || built.length === 0) return declared;
-    return declared.length === 0 ? built : [...new Set([...declared, ...built])];
+  async #change(writer: Writer, collection: string, change: ListChange): Promise<void> {
+    try {
+      await writer.write((uow) => changeLists(uow, collection, change));
+    } finally {
+      // Whatever became of it, the next commit looks.
+      this.#number = UNKNOWN;
+    }
   }
 
-  /** Undefined, without a promise, where nothing is indexed: the common case pays nothing. */
+  /**
+   * Of the declared fields those whose indexes are whole on disk now. Another version of the app may have
+   * dropped one since it was brought in order: it is built again, and until then the collection is read.
+   */
+  async usable(uow: UnitOfWork, writer: Writer, collection: string): Promise<readonly string[]> {
+    const declared = this.#declaredOf(collection);
+    const lists = await readLists(uow);
+    const whole = lists.built[collection] ?? NONE;
+    const usable = declared.filter((field) => whole.includes(field));
+    if (usable.length < declared.length && this.#ready.delete(collection)) {
+      this.#lists = lists;
+      this.#number = UNKNOWN;
+      this.#preparing.delete(collection);
+      // If it fails, the next call of the collection tries again and tells.
+      this.prepare(writer, collection).catch(() => {});
+    }
+    return usable;
+  }
+
+  #declaredOf(collection: string): readonly string[] {
+    return this.#registry.get(collection)?.indexes ?? NONE;
+  }
+
+  /** Undefined, without a promise, where nothing is to be read for it. */
   maintain(uow: UnitOfWork): Promise<void> | undefined {
-    const isIndexed =
-      this.#registry.all().some(({ indexes }) => indexes.length > 0) ||
-      [...this.#built.values()].some((fields) => fields.length > 0);
-    if (isIndexed) maintainChanged(uow, (collection) => this.#fieldsOf(collection));
+    if (uow.state.indexes !== this.#number) return this.#maintainAnew(uow);
+    this.#maintain(uow);
     return undefined;
   }
-}
 
-function maintainChanged(
-  uow: UnitOfWork,
-  fieldsOf: (collection: string) => readonly string[],
-): void {
-  for (const { before, after } of uow.rowChanges()) {
-    const row = after ?? before;
-    if (row === undefined || before?.value === after?.value) continue;
-    const fields = fieldsOf(row.collection);
-    if (fields.length === 0) continue;
-    const old = before === undefined ? undefined : readRow(uow, before);
-    const now = after === undefined ? undefined : readRow(uow, after);
-    for (const field of fields) {
-      const oldKey = old === undefined ? null : keyOf(row, field, old.value);
-      const nowKey = now === undefined ? null : keyOf(row, field, now.value);
-      if (oldKey !== null && nowKey !== null && isSameKey(oldKey, nowKey)) continue;
-      if (oldKey !== null) uow.delete('fields', oldKey);
-      if (nowKey !== null) putField(uow, nowKey);
+  /** Another context has changed the lists, or this commit does. */
+  async #maintainAnew(uow: UnitOfWork): Promise<void> {
+    await this.load(uow);
+    this.#maintain(uow);
+  }
+
+  #maintain(uow: UnitOfWork): void {
+    const { kept } = this.#lists;
+    // The common case pays nothing.
+    for (const name in kept) {
+      if (kept[name]?.length === 0) continue;
+      return maintainPlaces(uow, (collection) => kept[collection] ?? NONE);
     }
   }
-}
-
-type FieldKey = readonly [number, string, string, KeyPart, KeyPart];
-
-function keyOf(row: RowRecord, field: string, value: unknown): FieldKey {
-  const place = placeOfValue(fieldOf(value, field));
-  const { partition, collection, id } = row;
-  return [partition, collection, indexName(field, place.isBeside), place.value, id];
-}
-
-/** Where earlier versions put it among numbers and texts; null: nowhere. */
-function formerKey(row: RowRecord, field: string, seen: unknown): FieldKey | null {
-  const value = fieldOf(seen, field);
-  const { partition, collection, id } = row;
-  if (typeof value === 'boolean') return [partition, collection, field, value ? 1 : 0, id];
-  return typeof value === 'string' ? [partition, collection, field, value, id] : null;
-}
-
-function isSameKey(a: FieldKey, b: FieldKey): boolean {
-  return a[2] === b[2] && a[3] === b[3];
-}
-
-function putField(uow: UnitOfWork, key: FieldKey): void {
-  const [partition, collection, field, value, id] = key;
-  uow.put('fields', key, { partition, collection, field, value, id });
-}
-
-/** What cannot be read is built anew: a place that a row has left is not taken for its own. */
-async function readBuilt(uow: UnitOfWork, name: string): Promise<Built> {
-  return (await readFact<Built>(uow, name, isBuilt)) ?? {};
-}
-
-function isBuilt(value: unknown): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    Object.values(value).every((fields) => Array.isArray(fields))
-  );
-}
-
-async function noteBuilt(
-  uow: UnitOfWork,
-  collection: string,
-  fields: readonly string[],
-): Promise<void> {
-  const all = await readBuilt(uow, NAME);
-  uow.put('meta', [NAME], {
-    name: NAME,
-    value: JSON.stringify({ ...all, [collection]: fields }),
-  });
-  const { [collection]: former, ...others } = await readBuilt(uow, FORMER_NAME);
-  if (former === undefined) return;
-  if (Object.keys(others).length === 0) uow.delete('meta', [FORMER_NAME]);
-  else uow.put('meta', [FORMER_NAME], { name: FORMER_NAME, value: JSON.stringify(others) });
-}
-
-/** Rows that change meanwhile are kept true by their own commits. */
-async function buildIndexes(
-  writer: Writer,
-  collection: string,
-  fields: readonly string[],
-): Promise<void> {
-  const count = await writer.read(partitionCount);
-  for (let partition = 0; partition < count; partition += 1) {
-    let after: RowRecord['id'] | undefined;
-    do {
-      const from = after;
-      after = await writer.write((uow) => buildChunk(uow, partition, collection, fields, from), {
-        cost: CHUNK,
-      });
-    } while (after !== undefined);
-  }
-}
-
-async function buildChunk(
-  uow: UnitOfWork,
-  partition: number,
-  collection: string,
-  fields: readonly string[],
-  after: RowRecord['id'] | undefined,
-): Promise<RowRecord['id'] | undefined> {
-  const rows = (await uow.scan('rows', {
-    prefix: [partition, collection],
-    ...(after === undefined ? {} : { from: [after], fromOpen: true }),
-    limit: CHUNK,
-  })) as unknown as readonly RowRecord[];
-  for (const row of rows) {
-    const seen = readRow(uow, row);
-    if (seen === undefined) continue;
-    for (const field of fields) {
-      const key = keyOf(row, field, seen.value);
-      const before = formerKey(row, field, seen.value);
-      if (before !== null && !isSameKey(before, key)) uow.delete('fields', before);
-      putField(uow, key);
-    }
-  }
-  return rows.length < CHUNK ? undefined : rows.at(-1)?.id;
-}
-
-async function dropAll(
-  writer: Writer,
-  collection: string,
-  names: readonly string[],
-): Promise<void> {
-  if (names.length === 0) return;
-  const count = await writer.read(partitionCount);
-  for (let partition = 0; partition < count; partition += 1) {
-    for (const name of names) {
-      while (
-        await writer.write((uow) => dropChunk(uow, [partition, collection, name]), { cost: CHUNK })
-      );
-    }
-  }
-}
-
-/** False once nothing is left. */
-async function dropChunk(
-  uow: UnitOfWork,
-  prefix: readonly [number, string, string],
-): Promise<boolean> {
-  const records = await uow.scan('fields', { prefix, limit: CHUNK });
-  for (const record of records) {
-    uow.delete('fields', [...prefix, record['value'] as KeyPart, record['id'] as KeyPart]);
-  }
-  return records.length === CHUNK;
 }

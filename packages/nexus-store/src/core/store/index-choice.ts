@@ -45,6 +45,12 @@ export function chooseOrder(plan: Plan, indexes: readonly string[]): IndexUse | 
   return narrow.field === by.field && narrow.among.length <= 1 ? narrow : null;
 }
 
+/** True if a query goes by one of these, where they can be relied on. */
+export function usesIndex(plan: Plan, indexes: readonly string[]): boolean {
+  if (indexes.length === 0) return false;
+  return chooseOrder(plan, indexes) !== null || chooseIndex(plan, indexes) !== null;
+}
+
 function wholeIndex(field: string): IndexUse {
   return {
     field,

@@ -10,7 +10,6 @@ import { storeLocally } from './local-write.ts';
 import { applyMutationTo, type Mutation } from './mutation.ts';
 import type { Plan } from './query.ts';
 import { writeRemoteFirst } from './remote-first.ts';
-import { runQuery } from './run-query.ts';
 import type { Settled, Write } from './write.ts';
 
 /** A mutation and the value that its caller gets back. */
@@ -58,7 +57,7 @@ export class StoreWriter {
 
   /** Selects and deletes in one transaction: nothing can change between the two. */
   async deleteAll(plan: Plan, deletion: (id: EntityId) => Mutation): Promise<number> {
-    const { core, collection, config } = this.#access;
+    const { core, config } = this.#access;
     if (!this.#access.isReady) await this.#access.ready();
     const { partition } = core;
     const policy = config.writePolicy ?? 'queue';
@@ -69,7 +68,7 @@ export class StoreWriter {
     }
     const found = await core.writer.write(
       async (uow) => {
-        const { items } = await runQuery(uow, partition, collection, config.indexes ?? [], plan);
+        const { items } = await this.#access.findIn(uow, partition, plan);
         const setting = core.mutationSetting(partition);
         for (const { id } of items) {
           const mutation = deletion(id);
