@@ -118,6 +118,12 @@ const coalescing: readonly Mutant[] = [
 
 const control: readonly Mutant[] = [
   mutant(
+    'keep the indexes of the own version alone',
+    'core/store/field-indexes.ts',
+    'if (uow.state.indexes !== this.#number) return this.#maintainAnew(uow);',
+    '',
+  ),
+  mutant(
     'lose count of dead letters',
     'core/queue/removal.ts',
     "dead: counters.dead - (state === 'dead' ? 1 : 0),",

@@ -133,7 +133,7 @@ export function generatePlan(
     if ('do' in next) steps.push({ ...next, gapMs: draw.gapMs() });
     else steps.push(...next);
   }
-  const plan = discarded({ seed, settings, steps });
+  const plan = indexed(discarded({ seed, settings, steps }));
   return settings.storage === 'sqlite' ? torn(plan) : plan;
 }
 
@@ -148,6 +148,15 @@ function discarded(plan: Plan): Plan {
   const steps = [...plan.steps];
   steps.splice(draw.random.integer(steps.length), 0, ...draw.discarded());
   return { ...plan, steps };
+}
+
+/** In so many plans fields are indexed. */
+const INDEXED_SHARE = 0.3;
+
+/** Drawn apart from everything else, so that the other plans are the same without it. */
+function indexed(plan: Plan): Plan {
+  if (!createSeededRandom(plan.seed, 'indexes').chance(INDEXED_SHARE)) return plan;
+  return { ...plan, settings: { ...plan.settings, isIndexed: true } };
 }
 
 /** So often the power fails in the middle of a commit. */

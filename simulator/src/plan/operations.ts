@@ -168,6 +168,8 @@ export interface WorldSettings {
   readonly maxBatchBytes?: number;
   /** Contexts listen to the server's hints. */
   readonly listens?: boolean;
+  /** Fields are indexed, in each version of the app others. */
+  readonly isIndexed?: boolean;
   /** The driver. Default: memory. */
   readonly storage?: 'memory' | 'sqlite';
   /** SQLite moves its log into the file after so many pages. Default: as the driver says. */

@@ -48,6 +48,8 @@ export interface ContextParts {
 
 const URL = 'https://sim.example/sync';
 
+const INDEXES = [['a'], [], ['token', 'b'], ['b', 'a']] as const;
+
 /** One running app: a process with the product in it, which can die at any moment. */
 export class AppContext implements NetworkClient {
   readonly slot: number;
@@ -229,8 +231,15 @@ export class AppContext implements NetworkClient {
       schemaVersion: this.version,
       migrate: ({ payload }) => migratedPayload(payload, this.version),
       ...settings,
+      indexes: this.#indexes(),
       ...(isMerging === true ? { merge: mergeCommands } : {}),
     });
+  }
+
+  /** What is indexed changes from version to version, and from page to worker. */
+  #indexes(): readonly ('a' | 'b' | 'token')[] {
+    if (this.#parts.settings.isIndexed !== true) return [];
+    return INDEXES[(this.version + this.slot) % INDEXES.length] ?? [];
   }
 
   #watchedRuntime(): Runtime {

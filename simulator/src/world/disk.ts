@@ -109,6 +109,16 @@ export class Disk {
     return this.#table('leases') as ReadonlyMap<string, LeaseOnDisk>;
   }
 
+  /** Where rows stand in indexes. */
+  get places(): ReadonlyMap<string, unknown> {
+    return this.#table('fields');
+  }
+
+  /** By collection, the fields whose indexes are said to be whole. */
+  get wholeIndexes(): Readonly<Record<string, readonly string[]>> {
+    return this.#meta('field-indexes') ?? {};
+  }
+
   /** Marks of entries that left without being applied, by seq. */
   get departures(): ReadonlyMap<string, unknown> {
     return this.#table('departures');

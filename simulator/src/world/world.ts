@@ -12,6 +12,7 @@ import { NaiveQueue } from '../checkers/naive-queue.ts';
 import { checkRecords, name } from '../checkers/records-agree.ts';
 import type { Scene, Violation } from '../checkers/scene.ts';
 import { TrafficRules } from '../checkers/traffic.ts';
+import { checkIndexes } from '../checkers/indexes.ts';
 import { checkFolds } from '../checkers/folds.ts';
 import { checkLostUpdates } from '../checkers/lost-updates.ts';
 import { checkVersions } from '../checkers/versions.ts';
@@ -228,6 +229,7 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
     checkDiscards(this, commit, context.backend.partition, signOuts);
     checkLostUpdates(this, commit);
     checkVersions(this, commit);
+    checkIndexes(this, commit);
     this.waits.onCommit(commit, this.runtime.clock.now());
     this.#queue = new NaiveQueue(this.disk, this.history);
     checkRecords(this, this.#queue, commit);
