@@ -26,6 +26,8 @@ export class FieldIndexes {
   /** What this process brought in order, or is about to. */
   readonly #preparing = new Map<string, Promise<void>>();
   readonly #ready = new Set<string>();
+  /** What is not declared here was taken away: once, lest two versions drop each other's for ever. */
+  readonly #cleared = new Set<string>();
 
   constructor(registry: CollectionRegistry) {
     this.#registry = registry;
@@ -62,7 +64,10 @@ export class FieldIndexes {
     const former = this.#lists.former[collection];
     const added = declared.filter((field) => !built.includes(field));
     const known = new Set([...built, ...kept, ...(former ?? NONE)]);
-    const dropped = [...known].filter((field) => !declared.includes(field));
+    const dropped = this.#cleared.has(collection)
+      ? NONE
+      : [...known].filter((field) => !declared.includes(field));
+    this.#cleared.add(collection);
     if (added.length > 0) {
       await this.#change(writer, collection, { keep: added });
       await buildIndexes(writer, collection, added);

@@ -76,6 +76,28 @@ describe.each(databases)('versions of an app, over $name,', (kind: TestDatabase)
     expect(await placesOf(old, 'text')).toHaveLength(4);
   });
 
+  test('that declare different ones do not build them for each other again and again', async () => {
+    const one = version(['text']);
+    await one.notes.save({ id: 'a', text: 'x', at: 1 });
+    const two = version(['at']);
+    const ask = async (): Promise<void> => {
+      await byText(one, 'x');
+      await two.notes.getAll({ where: { at: 1 } }, { policy: 'cache-only' });
+    };
+    for (let turn = 0; turn < 3; turn += 1) {
+      await ask();
+      await one.notes.save({ id: 'a', text: 'x', at: 1 });
+    }
+    const before = await one.backend.writer.read((uow) => uow.get('meta', ['queue']));
+
+    await ask();
+    await ask();
+
+    expect(await one.backend.writer.read((uow) => uow.get('meta', ['queue']))).toEqual(before);
+    expect(await placesOf(one, 'text')).toHaveLength(1);
+    expect(await placesOf(one, 'at')).toHaveLength(1);
+  });
+
   test('that start side by side find everything by their own', async () => {
     const first = version([]);
     await first.notes.saveAll(
