@@ -13,5 +13,11 @@ export default defineConfig({
     reportCompressedSize: false,
     // React and the whole store: all of it is needed before the first screen.
     chunkSizeWarningLimit: 700,
+    rolldownOptions: {
+      onwarn: (warning, warn) => {
+        // The hooks say 'use client' to servers that render components; a page has no need of it.
+        if (warning.code !== 'MODULE_LEVEL_DIRECTIVE') warn(warning);
+      },
+    },
   },
 });

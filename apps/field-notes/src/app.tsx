@@ -47,9 +47,7 @@ export function App() {
 function Screen({ route, user }: { readonly route: Route; readonly user: SignedIn }) {
   switch (route.screen) {
     case 'notes':
-      return (
-        <NotesScreen principal={user.principal} id={route.id} aboutReport={route.aboutReport} />
-      );
+      return <NotesScreen principal={user.principal} route={route} />;
     case 'reports':
       return <ReportsScreen id={route.id} />;
     case 'conflict':

@@ -1,5 +1,5 @@
 import { useSyncStatus, usePendingCount } from 'nexus-store/react';
-import { useEffect, useState, useSyncExternalStore } from 'react';
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { remote } from './app-field.ts';
 import { standingOf, type Standing } from './words/sync-words.ts';
 
@@ -45,6 +45,26 @@ export function useAnswer<V>(ask: () => Promise<V>, facts: readonly unknown[]): 
     // What `ask` reads from is named by the facts.
   }, facts);
   return answer;
+}
+
+/** Runs what a button asks for. While it runs, a second click is the same wish. */
+export function useAttempt(): {
+  readonly error: unknown;
+  readonly attempt: (act: () => Promise<unknown>) => void;
+} {
+  const [error, setError] = useState<unknown>();
+  const isRunning = useRef(false);
+  const attempt = (act: () => Promise<unknown>): void => {
+    if (isRunning.current) return;
+    isRunning.current = true;
+    setError(undefined);
+    void act()
+      .catch(setError)
+      .finally(() => {
+        isRunning.current = false;
+      });
+  };
+  return { error, attempt };
 }
 
 /** A value that changes from time to time, for what is said of time. Unit: milliseconds. */

@@ -4,6 +4,9 @@ const KEY = 'field-notes.inspector';
 
 export const isInspectorShown: Observed<boolean> = new Observed(read());
 
+/** Only its head is shown: on a phone the rest hides what is being inspected. */
+export const isInspectorFolded: Observed<boolean> = new Observed(false);
+
 function read(): boolean {
   try {
     return localStorage.getItem(KEY) === 'shown';

@@ -1,6 +1,7 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
+import { holdTab } from './drafts/tab.ts';
 import { followInstallation } from './installing.ts';
 import { Failure } from './parts/failure.tsx';
 import { resumeSession } from './session.ts';
@@ -11,7 +12,7 @@ const root = createRoot(element);
 
 followInstallation();
 try {
-  await resumeSession();
+  await Promise.all([resumeSession(), holdTab()]);
   root.render(
     <StrictMode>
       <App />

@@ -2,10 +2,23 @@ import { expect, test } from 'vitest';
 import { paths, routeOf } from './route.ts';
 
 test('every address that is made leads to its screen', () => {
-  expect(routeOf('')).toEqual({ screen: 'notes', id: null, aboutReport: null });
-  expect(routeOf(paths.note('a/b c'))).toEqual({ screen: 'notes', id: 'a/b c', aboutReport: null });
+  const noReport = { screen: 'notes', aboutReport: null };
+  expect(routeOf('')).toEqual({ ...noReport, id: null, stage: 'stored' });
+  expect(routeOf(paths.note('a/b c'))).toEqual({ ...noReport, id: 'a/b c', stage: 'stored' });
+  expect(routeOf(paths.newNote)).toEqual({ ...noReport, id: null, stage: 'to-begin' });
+  expect(routeOf(paths.unsavedNote('a/b c', null))).toEqual({
+    ...noReport,
+    id: 'a/b c',
+    stage: 'new',
+  });
+  expect(routeOf(paths.unsavedNote('n', 'report&1'))).toEqual({
+    screen: 'notes',
+    id: 'n',
+    stage: 'new',
+    aboutReport: 'report&1',
+  });
   expect(routeOf(paths.noteAbout('report-1'))).toMatchObject({
-    id: 'new',
+    stage: 'to-begin',
     aboutReport: 'report-1',
   });
   expect(routeOf(paths.report('report-1'))).toEqual({ screen: 'reports', id: 'report-1' });

@@ -2,18 +2,29 @@
 import { useSyncExternalStore } from 'react';
 
 export type Route =
-  | { readonly screen: 'notes'; readonly id: string | null; readonly aboutReport: string | null }
+  | NotesRoute
   | { readonly screen: 'reports'; readonly id: string | null }
   | { readonly screen: 'conflict'; readonly entryId: string }
   | { readonly screen: 'sync' | 'account' };
 
-/** The id in the address of a note that is not written yet. */
-export const NEW = 'new';
+export interface NotesRoute {
+  readonly screen: 'notes';
+  /** The open note, or null. A note that was never saved has the id that it will have. */
+  readonly id: string | null;
+  /** `to-begin`: somebody asks for a new note, and it has no id yet. */
+  readonly stage: 'stored' | 'new' | 'to-begin';
+  readonly aboutReport: string | null;
+}
+
+/** In the place of the id, in the address of a note that was never saved. */
+const NEW = 'new';
 
 export const paths = {
   notes: '#/notes',
   newNote: `#/notes/${NEW}`,
   noteAbout: (reportId: string): string => `#/notes/${NEW}?about=${encodeURIComponent(reportId)}`,
+  unsavedNote: (id: string, aboutReport: string | null): string =>
+    `#/notes/${NEW}?${new URLSearchParams({ draft: id, ...(aboutReport === null ? {} : { about: aboutReport }) }).toString()}`,
   note: (id: string): string => `#/notes/${encodeURIComponent(id)}`,
   reports: '#/reports',
   report: (id: string): string => `#/reports/${encodeURIComponent(id)}`,
@@ -29,7 +40,11 @@ export function routeOf(hash: string): Route {
   if (screen === 'reports') return { screen, id };
   if (screen === 'sync' || screen === 'account') return { screen };
   if (screen === 'conflicts' && id !== null) return { screen: 'conflict', entryId: id };
-  return { screen: 'notes', id, aboutReport: new URLSearchParams(query).get('about') };
+  const asked = new URLSearchParams(query);
+  const aboutReport = asked.get('about');
+  if (id !== NEW) return { screen: 'notes', id, stage: 'stored', aboutReport };
+  const draft = asked.get('draft');
+  return { screen: 'notes', id: draft, stage: draft === null ? 'to-begin' : 'new', aboutReport };
 }
 
 function decoded(text: string): string {
@@ -65,4 +80,15 @@ export function go(path: string): void {
 /** Without a way back to where one was: that address means nothing any more. */
 export function goInstead(path: string): void {
   location.replace(path);
+}
+
+export function isConflictOpen(entryId: string): boolean {
+  const route = routeOf(location.hash);
+  return route.screen === 'conflict' && route.entryId === entryId;
+}
+
+/** Whether this note is open. Asks the address itself: a click has changed it before the screen follows. */
+export function isNoteOpen(id: string): boolean {
+  const route = routeOf(location.hash);
+  return route.screen === 'notes' && route.id === id;
 }

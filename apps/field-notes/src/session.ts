@@ -2,7 +2,7 @@
 import type { PendingOnSignOut, SyncStatus } from 'nexus-store';
 import { backend } from './app-field.ts';
 import { credentialsOf, forgetCredentials, saveCredentials } from './credentials.ts';
-import { forgetDrafts } from './drafts.ts';
+import { draftsOf, forgetDrafts } from './drafts/kept-drafts.ts';
 import { Observed } from './observed.ts';
 import { goInstead, paths } from './route.ts';
 
@@ -73,10 +73,11 @@ export async function signOut(pending: PendingOnSignOut): Promise<void> {
   }
   await forgetCredentials();
   if (pending === 'discard' && user !== null) forgetDrafts(user.principal);
-  session.set({
-    user: null,
-    farewell: farewellWords(pending, user?.name ?? '', before, Math.min(sent, before)),
-  });
+  const name = user?.name ?? '';
+  const hasDrafts = user !== null && draftsOf(user.principal).length > 0;
+  const farewell = farewellWords(pending, name, before, Math.min(sent, before), hasDrafts);
+  const drafts = ` Text that you had not saved stays here too, until ${name} signs in again.`;
+  session.set({ user: null, farewell: hasDrafts ? farewell + drafts : farewell });
   goInstead(paths.notes);
   tabs.postMessage('changed');
 }
@@ -92,9 +93,11 @@ function farewellWords(
   name: string,
   before: number,
   sent: number,
+  hasDrafts: boolean,
 ): string {
   const left = before - sent;
-  if (before === 0) return 'You have signed out. Everything you wrote is on the server.';
+  if (before === 0)
+    return `You have signed out. Everything you ${hasDrafts ? 'saved' : 'wrote'} is on the server.`;
   if (pending === 'discard')
     return `You have signed out. ${changes(before)} that had not been sent ${before === 1 ? 'was' : 'were'} deleted, as you asked.`;
   if (left === 0)

@@ -54,6 +54,16 @@ export function changedFields(before: Draft, now: Draft): Partial<Draft> {
   return Object.fromEntries(changed.map((field) => [field, now[field]]));
 }
 
+/** A name made of the text is cut here. Unit: characters. */
+const NAME_LENGTH = 60;
+
+/** What a note is called: its title, else the first line of its text. Never nothing. */
+export function nameOf({ title, text }: Pick<Draft, 'title' | 'text'>): string {
+  const [line = ''] = text.trim().split('\n', 1);
+  const begun = line.length > NAME_LENGTH ? `${line.slice(0, NAME_LENGTH).trim()} …` : line.trim();
+  return title.trim() || begun || 'Untitled';
+}
+
 /** True if every word stands somewhere in the note. */
 export function matchesNote(note: Note, search: string): boolean {
   const text = `${note.title}\n${note.text}\n${note.site}`.toLowerCase();

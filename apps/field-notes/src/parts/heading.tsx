@@ -20,8 +20,11 @@ export function Heading({ children, title, takesFocus = true, className }: Headi
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} · Field notes`;
-    if (takesFocus && hasMoved) heading.current?.focus({ preventScroll: true });
   }, [title, takesFocus]);
+  // Not with every title: it may be the very text that is being typed.
+  useEffect(() => {
+    if (takesFocus && hasMoved) heading.current?.focus({ preventScroll: true });
+  }, [takesFocus]);
   return (
     <h1 ref={heading} tabIndex={-1} className={className}>
       {children}

@@ -1,6 +1,7 @@
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, useId } from 'react';
 import { remote } from '../app-field.ts';
-import { showInspector } from '../inspector-switch.ts';
+import { isInspectorFolded, showInspector } from '../inspector-switch.ts';
+import { useObserved } from '../observed.ts';
 import { Icon } from './icon.tsx';
 
 // Nobody who does not ask for it loads it.
@@ -11,10 +12,22 @@ const Inspector = lazy(async () => {
 
 /** What developers see of the queue, below the app. */
 export function InspectorPanel() {
+  const isFolded = useObserved(isInspectorFolded);
+  const bodyId = useId();
   return (
-    <aside className="inspector" aria-label="Developer tools">
+    <aside className="inspector" data-folded={isFolded} aria-label="Developer tools">
       <div className="inspector-head">
         <h2>Inspector</h2>
+        <button
+          type="button"
+          className="plain"
+          aria-label="Show all of the inspector"
+          aria-expanded={!isFolded}
+          aria-controls={bodyId}
+          onClick={() => isInspectorFolded.set(!isFolded)}
+        >
+          <Icon name={isFolded ? 'unfold' : 'fold'} />
+        </button>
         <button
           type="button"
           className="plain"
@@ -24,7 +37,7 @@ export function InspectorPanel() {
           <Icon name="remove" />
         </button>
       </div>
-      <div className="inspector-body">
+      <div className="inspector-body" id={bodyId} hidden={isFolded}>
         <Suspense fallback={<p className="empty">Loading the inspector …</p>}>
           <Inspector remote={remote} />
         </Suspense>

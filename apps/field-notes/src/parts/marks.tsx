@@ -16,6 +16,16 @@ export function NoteMark({ id }: { readonly id: string }) {
   );
 }
 
+/** There is text that was typed and not saved: it is not on its way. */
+export function DraftMark() {
+  return (
+    <span className="mark" data-mark="draft">
+      <Icon name="draft" />
+      Not saved yet
+    </span>
+  );
+}
+
 export function PriorityChip({ priority }: { readonly priority: SyncPriority }) {
   return (
     <span className="chip" data-priority={priority}>

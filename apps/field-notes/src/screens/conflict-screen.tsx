@@ -2,21 +2,19 @@ import type { ConflictDetails } from 'nexus-store';
 import { useSyncStatus } from 'nexus-store/react';
 import { useState } from 'react';
 import { backend } from '../app-field.ts';
-import { useAnswer } from '../hooks.ts';
+import { useAnswer, useAttempt } from '../hooks.ts';
 import { differingFields, firstChoices, merged, type Side } from '../model/merge.ts';
-import { completeNote, type Draft, type DraftField, type Note } from '../model/note.ts';
+import { completeNote, nameOf, type Draft, type DraftField, type Note } from '../model/note.ts';
 import { Failure } from '../parts/failure.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { say } from '../parts/toast.tsx';
-import { goInstead, paths } from '../route.ts';
+import { goInstead, isConflictOpen, paths } from '../route.ts';
 import { FIELD_WORDS } from '../words/field-words.ts';
 import { PRIORITY_WORDS } from '../words/sync-words.ts';
 
-type Resolve = (
-  resolution: Parameters<typeof backend.resolveConflict>[1],
-  said: string,
-) => Promise<void>;
+/** @param said what is true as soon as it is decided; the server has not been asked yet */
+type Resolve = (resolution: Parameters<typeof backend.resolveConflict>[1], said: string) => void;
 
 /** Two have changed one note: a person decides. */
 export function ConflictScreen({ entryId }: { readonly entryId: string }) {
@@ -25,17 +23,14 @@ export function ConflictScreen({ entryId }: { readonly entryId: string }) {
     async () => ({ details: await backend.conflictOf(entryId) }),
     [entryId, conflicts],
   );
-  const [error, setError] = useState<unknown>();
-  const resolve: Resolve = async (resolution, said) => {
-    try {
+  const { error, attempt } = useAttempt();
+  const resolve: Resolve = (resolution, said) =>
+    attempt(async () => {
       const noteId = String(answer?.details?.id);
       await backend.resolveConflict(entryId, resolution);
-      goInstead(paths.note(noteId));
+      if (isConflictOpen(entryId)) goInstead(paths.note(noteId));
       say(said);
-    } catch (failure) {
-      setError(failure);
-    }
-  };
+    });
   return (
     <div className="page">
       <div className="detail-head">
@@ -93,7 +88,7 @@ function Merge({ base, mine, theirs, resolve }: MergeProps) {
   const choose = (field: DraftField, side: Side): void => setChoices({ ...choices, [field]: side });
   const save = (): void => {
     const value = { ...merged(mine, theirs, choices), changedAt: Date.now() };
-    void resolve({ use: 'merged', value }, 'Decided. The merged note is sent.');
+    resolve({ use: 'merged', value }, 'Decided. The merged note will be sent.');
   };
   return (
     <form
@@ -103,8 +98,8 @@ function Merge({ base, mine, theirs, resolve }: MergeProps) {
       }}
     >
       <p className="lead">
-        Someone else changed “{theirs.title || 'Untitled'}” before your change reached the server.
-        Choose for each field.
+        Someone else changed “{nameOf(theirs)}” before your change reached the server. Choose for
+        each field.
       </p>
       {fields.length === 0 && <p>Both say the same by now.</p>}
       {fields.map((field) => (
@@ -124,13 +119,13 @@ function Merge({ base, mine, theirs, resolve }: MergeProps) {
         </button>
         <button
           type="button"
-          onClick={() => void resolve({ use: 'local' }, 'Decided. Your version is sent.')}
+          onClick={() => resolve({ use: 'local' }, 'Decided. Your version will be sent.')}
         >
           All mine
         </button>
         <button
           type="button"
-          onClick={() => void resolve({ use: 'remote' }, 'Decided. Their version stays.')}
+          onClick={() => resolve({ use: 'remote' }, 'Decided. Their version stays.')}
         >
           All theirs
         </button>
@@ -191,7 +186,7 @@ interface OneIsGoneProps {
 }
 
 function OneIsGone({ kept, isMine, resolve }: OneIsGoneProps) {
-  const title = kept?.title || 'Untitled';
+  const title = kept === null ? 'Untitled' : nameOf(kept);
   return (
     <>
       <p className="lead">
@@ -204,9 +199,9 @@ function OneIsGone({ kept, isMine, resolve }: OneIsGoneProps) {
           type="button"
           className="primary"
           onClick={() =>
-            void resolve(
+            resolve(
               { use: isMine ? 'local' : 'remote' },
-              isMine ? 'Decided. Your note is sent again.' : 'Decided. The note stays.',
+              isMine ? 'Decided. Your note will be sent.' : 'Decided. The note stays.',
             )
           }
         >
@@ -215,7 +210,7 @@ function OneIsGone({ kept, isMine, resolve }: OneIsGoneProps) {
         <button
           type="button"
           onClick={() =>
-            void resolve({ use: isMine ? 'remote' : 'local' }, 'Decided. The note is deleted.')
+            resolve({ use: isMine ? 'remote' : 'local' }, 'Decided. The note is deleted here.')
           }
         >
           Delete it

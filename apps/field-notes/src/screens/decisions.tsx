@@ -2,6 +2,7 @@ import { useItem, usePendingChanges, useSyncStatus } from 'nexus-store/react';
 import type { Entry } from 'nexus-store';
 import { backend, notes } from '../app-field.ts';
 import { useAnswer } from '../hooks.ts';
+import { completeNote, nameOf } from '../model/note.ts';
 import { say } from '../parts/toast.tsx';
 import { paths } from '../route.ts';
 import { entryWords, refusalWords } from '../words/sync-words.ts';
@@ -50,7 +51,7 @@ function DeadLetters({ attempt }: { readonly attempt: Attempt }) {
   if (dead === 0 || letters.length === 0) return null;
   const retryAll = async (): Promise<void> => {
     const count = await backend.retryAll();
-    say(count === 1 ? '1 change is sent again.' : `${count} changes are sent again.`);
+    say(count === 1 ? '1 change will be sent again.' : `${count} changes will be sent again.`);
   };
   return (
     <section className="card" data-tone="bad" aria-labelledby="dead-title">
@@ -107,11 +108,11 @@ export function EntryTitle({ entry }: { readonly entry: Entry }) {
   const id = String(entry.entityId);
   const { value } = useItem(notes, entry.collection === 'notes' ? id : null);
   const payload = entry.payload as { readonly title?: unknown } | null;
-  const title = value?.title ?? (typeof payload?.title === 'string' ? payload.title : id);
+  const title = typeof payload?.title === 'string' ? payload.title : id;
   return (
     <p className="entry-title">
       <span className="faint">{entryWords(entry)}</span>{' '}
-      {value === undefined ? title : <a href={paths.note(id)}>{title || 'Untitled'}</a>}
+      {value === undefined ? title : <a href={paths.note(id)}>{nameOf(completeNote(value))}</a>}
     </p>
   );
 }

@@ -1,67 +1,67 @@
 import { PRIORITIES } from 'nexus-store';
 import { useSyncMark } from 'nexus-store/react';
-import { useRef, useState, type KeyboardEvent, type SyntheticEvent } from 'react';
+import { useRef, type KeyboardEvent, type SyntheticEvent } from 'react';
 import { notes } from '../app-field.ts';
-import { useDraft, type DraftInHand } from '../drafts.ts';
-import { DRAFT_FIELDS, draftOf, isSameField, type Draft, type Note } from '../model/note.ts';
+import { useIsUnsaved } from '../drafts/kept-drafts.ts';
+import { hasFields } from '../model/edits.ts';
+import {
+  changedFields,
+  DRAFT_FIELDS,
+  isSameField,
+  nameOf,
+  type Draft,
+  type Note,
+} from '../model/note.ts';
 import { Failure } from '../parts/failure.tsx';
 import { Heading } from '../parts/heading.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { FilterChips } from '../parts/list-tools.tsx';
-import { NoteMark } from '../parts/marks.tsx';
+import { DraftMark, NoteMark } from '../parts/marks.tsx';
 import { PhotosField } from '../parts/photos-field.tsx';
 import { say } from '../parts/toast.tsx';
-import { go, goInstead, NEW, paths } from '../route.ts';
+import { go, goInstead, isNoteOpen, paths } from '../route.ts';
 import { FIELD_WORDS } from '../words/field-words.ts';
 import { PRIORITY_WORDS } from '../words/sync-words.ts';
 import { NoteTrouble } from './note-trouble.tsx';
 import { ReportCard } from './report-card.tsx';
-import { deleteNote, saveChanges, saveNewNote } from './save-note.ts';
+import { deleteNote } from './save-note.ts';
+import { useSaving, type OpenedNote } from './use-saving.ts';
 
 const PRIORITY_OPTIONS = PRIORITIES.map((value) => ({ value, label: PRIORITY_WORDS[value] }));
 
-export interface NoteEditorProps {
-  readonly principal: string;
-  /** null: a new one. */
-  readonly note: Note | null;
-  readonly stored: Draft;
-  readonly aboutReport: string | null;
+export interface NoteEditorProps extends OpenedNote {
+  /** It was in the store, and is no more. */
+  readonly isGone: boolean;
 }
 
-export function NoteEditor({ principal, note, stored, aboutReport }: NoteEditorProps) {
-  const inHand = useDraft(principal, note?.id ?? `${NEW}?${aboutReport ?? ''}`, draftOf(stored));
-  const { draft, base, isChanged, change, forget } = inHand;
+export function NoteEditor({ isGone, ...opened }: NoteEditorProps) {
+  const { id, note, hand, stored } = opened;
   const mark = useSyncMark(notes, note?.id);
-  const [error, setError] = useState<unknown>();
   const form = useRef<HTMLFormElement>(null);
+  const { save, attempt, isRunning, error } = useSaving(opened);
+  const draft = hand.shown(stored);
+  const isChanged = hasFields(changedFields(hand.before(stored), draft));
+  const change = (fields: Partial<Draft>): void => hand.change(stored, fields);
   const isLocked = note !== null && mark === 'conflict';
-  const attempt = async (write: () => Promise<void>): Promise<void> => {
-    try {
-      setError(undefined);
-      await write();
-    } catch (failure) {
-      setError(failure);
-    }
-  };
-  const save = (event: SyntheticEvent): void => {
-    event.preventDefault();
-    void attempt(async () => {
-      const id =
-        note === null
-          ? await saveNewNote(draft, aboutReport)
-          : await saveChanges(note, draft, base);
-      forget();
-      if (id !== note?.id) goInstead(paths.note(id));
-      say('Saved on this device.');
-    });
-  };
   const remove = (given: Note): void =>
-    void attempt(async () => {
+    attempt(async () => {
       const bringBack = await deleteNote(given);
-      forget();
-      go(paths.notes);
-      say('Note deleted.', { label: 'Undo', run: () => void bringBack() });
+      const keepAfterAll = hand.forget();
+      if (isNoteOpen(id)) go(paths.notes);
+      const undo = (): void => {
+        keepAfterAll();
+        void bringBack();
+      };
+      say('Note deleted.', { label: 'Undo', run: undo });
     });
+  const followReplaced = (newId: string): void => {
+    hand.moveTo(newId);
+    if (isNoteOpen(id)) goInstead(paths.note(newId));
+  };
+  const onSubmit = (event: SyntheticEvent): void => {
+    event.preventDefault();
+    if (!isLocked) save();
+  };
   const saveByKey = (event: KeyboardEvent): void => {
     const isSave = event.key === 'Enter' || event.key === 's';
     if (!isSave || !(event.ctrlKey || event.metaKey)) return;
@@ -69,34 +69,33 @@ export function NoteEditor({ principal, note, stored, aboutReport }: NoteEditorP
     form.current?.requestSubmit();
   };
   return (
-    <form className="editor" ref={form} onSubmit={save} onKeyDown={saveByKey}>
+    <form className="editor" ref={form} onSubmit={onSubmit} onKeyDown={saveByKey}>
       <div className="detail-head">
         <a className="back" href={paths.notes}>
           <Icon name="back" />
           <span className="back-label">Notes</span>
         </a>
-        <Heading title={note === null ? 'New note' : draft.title || 'Untitled'}>
+        <Heading title={note === null ? 'New note' : nameOf(draft)}>
           {note === null ? 'New note' : 'Note'}
         </Heading>
         <span className="detail-mark">
-          {isChanged ? (
-            <span className="mark" data-mark="draft">
-              Not saved yet
-            </span>
-          ) : (
-            note !== null && <NoteMark id={note.id} />
-          )}
+          {isChanged ? <DraftMark /> : note !== null && <NoteMark id={note.id} />}
         </span>
       </div>
-      {note !== null && <NoteTrouble note={note} mark={mark} />}
-      {note !== null && <Meanwhile inHand={inHand} current={stored} />}
+      {isGone && (
+        <p className="notice" data-tone="wait" role="status">
+          This note was deleted while you were writing. Saving puts it back as it is here.
+        </p>
+      )}
+      {note !== null && <NoteTrouble note={note} mark={mark} onReplaced={followReplaced} />}
+      {note !== null && <Meanwhile hand={hand} stored={stored} />}
+      {note !== null && !isChanged && <Elsewhere principal={hand.principal} note={note} />}
       <fieldset className="fields" disabled={isLocked}>
         <legend className="hidden">The note</legend>
         <label>
           {FIELD_WORDS.title}
           <input
             value={draft.title}
-            required
             maxLength={200}
             onChange={(event) => change({ title: event.target.value })}
           />
@@ -130,25 +129,26 @@ export function NoteEditor({ principal, note, stored, aboutReport }: NoteEditorP
           />
         </label>
         <PhotosField photos={draft.photos} onChange={(photos) => change({ photos })} />
-        {aboutReport !== null && <ReportCard id={aboutReport} />}
+        {hand.reportId !== null && <ReportCard id={hand.reportId} />}
       </fieldset>
       {error !== undefined && <Failure error={error} />}
       <div className="actions">
         <button
           type="submit"
           className="primary"
-          disabled={isLocked || (note !== null && !isChanged)}
+          disabled={isLocked || !isChanged}
           aria-keyshortcuts="Control+Enter"
+          aria-busy={isRunning}
         >
           Save
         </button>
         {isChanged && (
-          <button type="button" onClick={forget}>
+          <button type="button" onClick={() => hand.forget()}>
             {note === null ? 'Clear' : 'Undo changes'}
           </button>
         )}
         {note !== null && !isLocked && (
-          <button type="button" className="quiet" onClick={() => remove(note)}>
+          <button type="button" className="quiet" disabled={isRunning} onClick={() => remove(note)}>
             Delete note
           </button>
         )}
@@ -158,13 +158,15 @@ export function NoteEditor({ principal, note, stored, aboutReport }: NoteEditorP
 }
 
 /** Somebody else has changed the same field of the stored note since typing began. */
-function Meanwhile({ inHand, current }: { readonly inHand: DraftInHand; readonly current: Draft }) {
-  const { draft, base } = inHand;
+function Meanwhile({ hand, stored }: Pick<OpenedNote, 'hand' | 'stored'>) {
+  const { edits } = hand.current;
+  if (edits === undefined) return null;
+  const [current, shown] = [hand.before(stored), hand.shown(stored)];
   const both = DRAFT_FIELDS.filter(
     (field) =>
-      !isSameField(field, base, current) &&
-      !isSameField(field, base, draft) &&
-      !isSameField(field, current, draft),
+      field in edits.fields &&
+      !isSameField(field, edits.base, current) &&
+      !isSameField(field, current, shown),
   );
   if (both.length === 0) return null;
   return (
@@ -175,5 +177,15 @@ function Meanwhile({ inHand, current }: { readonly inHand: DraftInHand; readonly
         changes” shows theirs.
       </p>
     </div>
+  );
+}
+
+/** Text that is typed elsewhere stays there: two who write must not type into each other's text. */
+function Elsewhere({ principal, note }: { readonly principal: string; readonly note: Note }) {
+  if (!useIsUnsaved(principal, note)) return null;
+  return (
+    <p className="notice" data-tone="wait">
+      There are other changes to this note, typed in another tab and not saved.
+    </p>
   );
 }

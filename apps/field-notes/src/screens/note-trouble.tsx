@@ -1,30 +1,27 @@
 import type { Entry } from 'nexus-store';
 import { usePendingChanges, type SyncMark } from 'nexus-store/react';
-import { useState } from 'react';
 import { backend, notes } from '../app-field.ts';
+import { useAttempt } from '../hooks.ts';
 import type { Note } from '../model/note.ts';
 import { Failure } from '../parts/failure.tsx';
-import { goInstead, paths } from '../route.ts';
+import { paths } from '../route.ts';
 import { refusalWords } from '../words/sync-words.ts';
 import { sendAgain } from './save-note.ts';
 
 export interface NoteTroubleProps {
   readonly note: Note;
   readonly mark: SyncMark;
-}
-
-async function sendNow(note: Note, refused: Entry): Promise<void> {
-  const id = await sendAgain(note, refused);
-  if (id !== note.id) goInstead(paths.note(id));
+  /** It was sent again, as a note with another id. */
+  readonly onReplaced: (id: string) => void;
 }
 
 /** What keeps a note from the server until a person decides, and the ways to decide. */
-export function NoteTrouble({ note, mark }: NoteTroubleProps) {
+export function NoteTrouble({ note, mark, onReplaced }: NoteTroubleProps) {
   const { value: lane = [] } = usePendingChanges(notes, { entityId: note.id });
-  const [error, setError] = useState<unknown>();
-  const attempt = (act: () => Promise<unknown>): void => {
-    setError(undefined);
-    act().catch(setError);
+  const { error, attempt } = useAttempt();
+  const sendNow = async (refused: Entry): Promise<void> => {
+    const id = await sendAgain(note, refused);
+    if (id !== note.id) onReplaced(id);
   };
   const entry = lane.find(({ state }) => state === mark);
   if (entry === undefined) return null;
@@ -48,7 +45,7 @@ export function NoteTrouble({ note, mark }: NoteTroubleProps) {
       </p>
       <p>It is kept here. Change it and save, send it again as it is, or give the change up.</p>
       <div className="actions">
-        <button type="button" onClick={() => attempt(() => sendNow(note, entry))}>
+        <button type="button" onClick={() => attempt(() => sendNow(entry))}>
           Send again
         </button>
         <button

@@ -1,7 +1,7 @@
 import { useItem, useItems, useSyncStatus } from 'nexus-store/react';
 import { memo, useDeferredValue, useMemo, useState } from 'react';
 import { notes, reports } from '../app-field.ts';
-import { completeNote } from '../model/note.ts';
+import { completeNote, nameOf } from '../model/note.ts';
 import { airportOf, DAMAGES, damageOf, matchesReport, type Report } from '../model/report.ts';
 import { Failure } from '../parts/failure.tsx';
 import { Heading } from '../parts/heading.tsx';
@@ -145,7 +145,7 @@ function OpenReport({ id }: { readonly id: string }) {
         <ul className="plain-list">
           {about.map(completeNote).map((note) => (
             <li key={note.id}>
-              <a href={paths.note(note.id)}>{note.title}</a>
+              <a href={paths.note(note.id)}>{nameOf(note)}</a>
             </li>
           ))}
         </ul>

@@ -1,36 +1,37 @@
 // Writing notes: each resolves when the note is on this device's disk, whatever the network does.
 import type { Entry } from 'nexus-store';
 import { backend, notes } from '../app-field.ts';
-import { changedFields, draftOf, type Draft, type Note } from '../model/note.ts';
+import { draftOf, nameOf, type Draft, type Note } from '../model/note.ts';
 
-/** Stores a new note and returns its id. */
-export async function saveNewNote(draft: Draft, reportId: string | null): Promise<string> {
-  return store({ ...draft, id: '', reportId, changedAt: 0 });
-}
-
-async function store(note: Note): Promise<string> {
-  const id = backend.runtime.ids.uuid();
-  await notes.save({ ...note, id, changedAt: Date.now() }, { priority: note.priority });
-  return id;
+/**
+ * Stores a note whole, under an id that was given to it before: asked for twice, it is still one note.
+ * Returns it as it was stored.
+ */
+export async function saveWhole(note: Omit<Note, 'changedAt'>): Promise<Note> {
+  const whole = { ...note, title: nameOf(note), changedAt: Date.now() };
+  await notes.save(whole, { priority: note.priority });
+  return whole;
 }
 
 /**
- * Stores what was changed since the draft began, and no other field: what came from the server meanwhile
- * stays. Returns the note's id, which is another one if the server had refused to create it.
+ * Stores the fields that were changed, and no other: what came from the server meanwhile stays. Returns
+ * the note as it was stored; its id is another one if the server had refused to create it.
  */
-export async function saveChanges(note: Note, draft: Draft, base: Draft): Promise<string> {
-  const fields = changedFields(base, draft);
+export async function saveFields(note: Note, fields: Partial<Draft>): Promise<Note> {
+  const whole = { ...note, ...fields };
+  const named = 'title' in fields ? { ...fields, title: nameOf(whole) } : fields;
   const [refused] = await lettersOf(note.id);
-  if (refused !== undefined) return replaceRefused({ ...note, ...fields }, refused);
-  const changes = { ...fields, changedAt: Date.now() };
-  await notes.patch(note.id, changes, { priority: draft.priority });
-  return note.id;
+  if (refused !== undefined) return replaceRefused({ ...whole, ...named }, refused);
+  const changes = { ...named, changedAt: Date.now() };
+  await notes.patch(note.id, changes, { priority: whole.priority });
+  return { ...whole, ...changes };
 }
 
 /** Sends a refused note again: as it was refused, or as it is now if it was changed since. */
 export async function sendAgain(note: Note, refused: Entry): Promise<string> {
   const waiting = await notes.pendingChanges();
-  if (waiting.some(({ entityId }) => entityId === note.id)) return replaceRefused(note, refused);
+  if (waiting.some(({ entityId }) => entityId === note.id))
+    return (await replaceRefused(note, refused)).id;
   await backend.retry(refused.id);
   return note.id;
 }
@@ -39,17 +40,17 @@ export async function sendAgain(note: Note, refused: Entry): Promise<string> {
  * Puts the note as it is now in the place of what was refused. The new write is on disk before the old one
  * goes: at no moment is the note in neither.
  */
-async function replaceRefused(note: Note, refused: Entry): Promise<string> {
+async function replaceRefused(note: Note, refused: Entry): Promise<Note> {
   if (refused.operation === 'create') {
-    // The server never had it, so nobody knows its old id.
-    const id = await store(note);
+    // The server never had it, so nobody knows its old id. The new one is the same whoever asks again.
+    const replacement = await saveWhole({ ...note, id: refused.idempotencyKey });
     await giveUp(note.id);
-    return id;
+    return replacement;
   }
   const changes = { ...draftOf(note), changedAt: Date.now() };
   await notes.patch(note.id, changes, { priority: note.priority });
   await backend.discard(refused.id);
-  return note.id;
+  return { ...note, ...changes };
 }
 
 /** What was made on a create that is given up becomes dead letters too. */

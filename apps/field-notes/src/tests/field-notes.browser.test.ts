@@ -103,7 +103,7 @@ describeInChromium('the app, with its server', () => {
 
     await page.reload();
 
-    await page.getByText('Not saved yet').waitFor();
+    await page.locator('.detail-mark').getByText('Not saved yet').waitFor();
     expect(await page.getByLabel('Title').inputValue()).toBe('Half a thought');
   });
 
@@ -185,6 +185,8 @@ describeInChromium('the app, with its server', () => {
 
     await page.getByRole('button', { name: 'Save this choice' }).click();
 
+    // Not that it is there: it may meet the next conflict.
+    await page.getByText('The merged note will be sent.').waitFor();
     await onServer(page);
     expect(await page.getByLabel('Site').inputValue()).toBe('Hangar 4');
     expect(await app.noteOnServer(id)).toMatchObject({

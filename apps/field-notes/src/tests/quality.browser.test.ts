@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { describeInChromium } from 'browser-harness/vitest';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildSite, RunningApp, signIn, writeNote, type BuiltSite } from './running-app.ts';
 
@@ -144,8 +144,31 @@ describeInChromium('the app, as it is judged', () => {
     ).toEqual([]);
   });
 
-  test('can be used by keyboard alone', async () => {
+  test('leaves room to write beside the inspector on a phone', async () => {
     await page.getByRole('button', { name: 'Stay' }).press('Enter');
+    await page.getByLabel('Show the inspector').check();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto(`${app.server.url}/#/notes/new`);
+    const inspector = page.getByRole('complementary', { name: 'Developer tools' });
+    const fold = inspector.getByRole('button', { name: 'Show all of the inspector' });
+    const heightOf = async (element: Locator) => (await element.boundingBox())?.height ?? 0;
+    await page.getByLabel('Title').waitFor();
+    expect(await fold.getAttribute('aria-expanded')).toBe('true');
+
+    await fold.click();
+
+    expect(await heightOf(inspector)).toBeLessThan(60);
+    expect(await heightOf(page.locator('main'))).toBeGreaterThan(600);
+    expect(await seriousIssues(page)).toEqual([]);
+
+    await fold.click();
+
+    expect(await heightOf(inspector)).toBeGreaterThan(300);
+    await inspector.getByRole('button', { name: 'Hide the inspector' }).click();
+    await page.setViewportSize({ width: 1440, height: 900 });
+  });
+
+  test('can be used by keyboard alone', async () => {
     await page.goto(`${app.server.url}/#/notes`);
     await page.getByRole('heading', { name: 'Notes', level: 1 }).waitFor();
 
