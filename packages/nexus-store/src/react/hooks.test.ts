@@ -390,6 +390,7 @@ describe('the hooks of the queue', () => {
       'pending',
       'claimed',
       'pending',
+      'claimed',
       'dead',
       'pending',
       'synced',

@@ -7,6 +7,7 @@ import { fixtures, type BackendFixture } from '../testing/backend-fixture.ts';
 import {
   EMPTY,
   faultsOf,
+  FLAGS,
   FUNCTIONS,
   IDS,
   optionCases,
@@ -64,6 +65,7 @@ const CASES: Readonly<Record<string, HostileCase>> = {
     rendering(({ notes }, x) => useItem(notes, 'a', x)),
     {
       policy: UNDEFINED,
+      keepsPrevious: FLAGS,
     },
   ),
   'useItems(x)': { call: rendering((_, x) => useItems(x)), names: 'store' },

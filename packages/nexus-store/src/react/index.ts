@@ -1,3 +1,5 @@
+'use client';
+
 /**
  * React hooks over stores and their queue. For React 18 and later, in browsers, on servers and in React
  * Native: nothing here touches the DOM.
@@ -11,7 +13,7 @@ export {
   type NexusProviderProps,
 } from './provider.ts';
 export type { Reading } from './shared-watch.ts';
-export { useItem, useItems } from './use-items.ts';
+export { useItem, useItems, type ItemOptions } from './use-items.ts';
 export {
   useBackgroundSync,
   usePendingChanges,
@@ -20,5 +22,5 @@ export {
   useSyncStatus,
   type BackgroundSyncView,
   type OneStore,
-  type SyncMark,
 } from './use-sync.ts';
+export type { SyncMark } from '../core/store/sync-marks.ts';

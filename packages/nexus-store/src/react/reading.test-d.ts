@@ -21,6 +21,10 @@ export function narrowing(): void {
   // @ts-expect-error nothing may have been read yet
   value.length satisfies number;
 
+  useItems(notes, {}, { keepsPrevious: true }).isPrevious satisfies boolean;
+  // @ts-expect-error an option that does not exist
+  useItems(notes, {}, { keepPrevious: true });
+
   const item = useItem(notes, 5);
   if (item.status === 'ready') item.value satisfies Note | undefined;
   // @ts-expect-error there may be none

@@ -1,6 +1,5 @@
-import { useSyncExternalStore } from 'react';
+import { useMemo, useState, useSyncExternalStore } from 'react';
 import { encodeValue } from '../core/model/value-codec.ts';
-import type { Timers } from '../core/ports/runtime.ts';
 import type { StoreBackend } from '../core/store/store-backend.ts';
 import type { Watch, WatchState } from '../core/store/watchers.ts';
 
@@ -16,6 +15,8 @@ import type { Watch, WatchState } from '../core/store/watchers.ts';
 export type Reading<T> = WatchState<T> & {
   /** Reads again, for a button beside an error. Changes are followed without it. */
   readonly refresh: () => void;
+  /** `value` is the answer to the question before: this one is just being read. See `keepsPrevious`. */
+  readonly isPrevious: boolean;
 };
 
 /** Servers read nothing, and hydration begins where the server ended. */
@@ -24,6 +25,7 @@ export const LOADING: Reading<never> = Object.freeze({
   value: undefined,
   error: undefined,
   refresh: () => {},
+  isPrevious: false,
 });
 
 /** How long a value outlives its last reader, for the next screen to begin with. Unit: milliseconds. */
@@ -31,6 +33,8 @@ const KEPT_MS = 5_000;
 
 /** One watch for all components that ask the same. Made while rendering, it reads once somebody listens. */
 class SharedWatch<T> {
+  /** Of what it was asked. */
+  readonly owner: object;
   readonly #open: () => Watch<T> | undefined;
   readonly #keep: (isInUse: boolean) => void;
   #watch: Watch<T> | undefined;
@@ -38,7 +42,8 @@ class SharedWatch<T> {
   #reading: Reading<T> = LOADING;
   #listeners = 0;
 
-  constructor(open: () => Watch<T> | undefined, keep: (isInUse: boolean) => void) {
+  constructor(owner: object, open: () => Watch<T> | undefined, keep: (isInUse: boolean) => void) {
+    this.owner = owner;
     this.#open = open;
     this.#keep = keep;
   }
@@ -60,7 +65,9 @@ class SharedWatch<T> {
     if (state !== undefined && state !== this.#seen) {
       this.#seen = state;
       this.#reading =
-        state.status === 'loading' ? LOADING : { ...state, refresh: () => this.#watch?.refresh() };
+        state.status === 'loading'
+          ? LOADING
+          : { ...state, refresh: () => this.#watch?.refresh(), isPrevious: false };
     }
     return this.#reading;
   };
@@ -70,33 +77,59 @@ type Shared = Map<string, SharedWatch<unknown>>;
 
 const SHARED = new WeakMap<object, Shared>();
 
+/** What a hook asks for. */
+interface Question<T> {
+  /** The store or backend that is read. */
+  readonly owner: object;
+  readonly backend: StoreBackend;
+  /** What is read of it: those who ask the same share one watch. */
+  readonly asked: readonly unknown[];
+  /** Called once somebody listens; undefined: there is nothing to watch. */
+  readonly open: () => Watch<T> | undefined;
+  /** Called while rendering, of a question that is new: throws what `open` would throw later. */
+  readonly check?: () => unknown;
+}
+
+/** @throws UsageError `usage/unsupported-value` for a question that is no plain value */
+export function useWatch<T>(question: Question<T>): Reading<T> {
+  return useShared(sharedWatch(question));
+}
+
 /**
- * @param owner the store or backend that is read
- * @param question what is read of it: those who ask the same share one watch
- * @param open called once somebody listens; undefined: there is nothing to watch
- * @param check called while rendering, of a question that is new: throws what `open` would throw later
- * @throws UsageError `usage/unsupported-value` for a question that is no plain value
+ * The same; with `keepsPrevious`, and as long as the answer is not known, it gives the answer to the question
+ * before. That one is followed while it is shown: what is not for the eyes of another user goes at once.
  */
-export function useWatch<T>(
-  owner: object,
-  { runtime }: StoreBackend,
-  question: readonly unknown[],
-  open: () => Watch<T> | undefined,
-  check?: () => unknown,
-): Reading<T> {
-  const shared = sharedWatch(owner, runtime.timers, encodeValue(question), open, check);
-  return useSyncExternalStore(shared.subscribe, shared.current, serverReading);
+export function useWatchOrPrevious<T>(question: Question<T>, keepsPrevious: boolean): Reading<T> {
+  const shared = sharedWatch(question);
+  const reading = useShared(shared);
+  const [answered, setAnswered] = useState<SharedWatch<T>>();
+  const isLoading = reading.status === 'loading';
+  const next = keepsPrevious ? (isLoading ? answered : shared) : undefined;
+  if (next !== answered) setAnswered(next);
+  // Another store has other entities.
+  const isKept = isLoading && next !== undefined && next.owner === shared.owner;
+  const before = useShared(
+    isKept ? next : (NOTHING as Pick<SharedWatch<T>, 'subscribe' | 'current'>),
+  );
+  const previous = useMemo((): Reading<T> => ({ ...before, isPrevious: true }), [before]);
+  return before.status === 'ready' ? previous : reading;
 }
 
 const serverReading = (): Reading<never> => LOADING;
 
-function sharedWatch<T>(
-  owner: object,
-  timers: Timers,
-  key: string,
-  open: () => Watch<T> | undefined,
-  check?: () => unknown,
-): SharedWatch<T> {
+function useShared<T>({
+  subscribe,
+  current,
+}: Pick<SharedWatch<T>, 'subscribe' | 'current'>): Reading<T> {
+  return useSyncExternalStore(subscribe, current, serverReading);
+}
+
+/** Stands for a watch where there is none. */
+const NOTHING = { subscribe: () => () => {}, current: serverReading };
+
+function sharedWatch<T>({ owner, backend, asked, open, check }: Question<T>): SharedWatch<T> {
+  const key = encodeValue(asked);
+  const { timers } = backend.runtime;
   const all: Shared = SHARED.get(owner) ?? new Map();
   SHARED.set(owner, all);
   const known = all.get(key) as SharedWatch<T> | undefined;
@@ -114,7 +147,7 @@ function sharedWatch<T>(
       if (all.get(key) === (made as SharedWatch<unknown>)) all.delete(key);
     });
   };
-  const made = new SharedWatch(open, keep);
+  const made = new SharedWatch(owner, open, keep);
   all.set(key, made as SharedWatch<unknown>);
   keep(false);
   return made;

@@ -1,9 +1,21 @@
-import { requireOptions } from '../core/model/arguments.ts';
+import { FLAG, requireOptions, type Kinds } from '../core/model/arguments.ts';
 import type { EntityId } from '../core/model/entry.ts';
 import { READ_OPTIONS, type NexusStore, type ReadOptions } from '../core/store/nexus-store.ts';
 import { planOf, type Query } from '../core/store/query.ts';
 import { askedId, requireStore } from './hook-arguments.ts';
-import { useWatch, type Reading } from './shared-watch.ts';
+import { useWatchOrPrevious, type Reading } from './shared-watch.ts';
+
+export interface ItemOptions extends ReadOptions {
+  /**
+   * What to give while another id or query of the same store is read for the first time: what the one before
+   * had, `ready` and with `isPrevious`, or `loading`. Without an id there is nothing to read.
+   *
+   * @defaultValue `false`
+   */
+  readonly keepsPrevious?: boolean;
+}
+
+const ITEM_OPTIONS: Kinds<ItemOptions> = { ...READ_OPTIONS, keepsPrevious: FLAG };
 
 /**
  * One entity as it changes. `value` is undefined until it was read, and where there is none: `status`
@@ -16,13 +28,20 @@ import { useWatch, type Reading } from './shared-watch.ts';
 export function useItem<T, Id extends EntityId>(
   store: NexusStore<T, Id>,
   id: Id | null | undefined,
-  options: ReadOptions = {},
+  options: ItemOptions = {},
 ): Reading<T | undefined> {
   requireStore('useItem', store);
-  requireOptions('useItem', options, READ_OPTIONS);
+  requireOptions('useItem', options, ITEM_OPTIONS);
+  const { keepsPrevious = false, ...read } = options;
   const key = askedId('useItem', id) as Id | undefined;
-  return useWatch(store, store.backend, ['item', key, options.policy], () =>
-    key === undefined ? undefined : store.watch(key, options),
+  return useWatchOrPrevious(
+    {
+      owner: store,
+      backend: store.backend,
+      asked: ['item', key, read.policy],
+      open: () => (key === undefined ? undefined : store.watch(key, read)),
+    },
+    keepsPrevious && key !== undefined,
   );
 }
 
@@ -37,15 +56,19 @@ export function useItem<T, Id extends EntityId>(
 export function useItems<T, Id extends EntityId>(
   store: NexusStore<T, Id>,
   query: Query<T> = {},
-  options: ReadOptions = {},
+  options: ItemOptions = {},
 ): Reading<readonly T[]> {
   requireStore('useItems', store);
-  requireOptions('useItems', options, READ_OPTIONS);
-  return useWatch(
-    store,
-    store.backend,
-    ['items', query, options.policy],
-    () => store.watchAll(query, options),
-    () => planOf(query),
+  requireOptions('useItems', options, ITEM_OPTIONS);
+  const { keepsPrevious = false, ...read } = options;
+  return useWatchOrPrevious(
+    {
+      owner: store,
+      backend: store.backend,
+      asked: ['items', query, read.policy],
+      open: () => store.watchAll(query, read),
+      check: () => planOf(query),
+    },
+    keepsPrevious,
   );
 }

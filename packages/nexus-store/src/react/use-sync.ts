@@ -8,12 +8,13 @@ import {
   type Kinds,
 } from '../core/model/arguments.ts';
 import type { BackgroundSyncStatus } from '../core/background/background-sync-status.ts';
-import type { EntityId, Entry, EntryState } from '../core/model/entry.ts';
+import type { EntityId, Entry } from '../core/model/entry.ts';
 import type { Live } from '../core/model/live.ts';
 import { encodeValue } from '../core/model/value-codec.ts';
 import { requireId } from '../core/store/mutation.ts';
 import type { PendingChangesOptions } from '../core/store/queue-control.ts';
 import type { StoreBackend } from '../core/store/store-backend.ts';
+import type { SyncMark } from '../core/store/sync-marks.ts';
 import { INITIAL_STATUS, pendingTotal, type SyncStatus } from '../core/sync/sync-status.ts';
 import { askedId, requireStore } from './hook-arguments.ts';
 import { useBackend, useProvidedBackground, type BackgroundSyncSource } from './provider.ts';
@@ -118,21 +119,21 @@ export function usePendingChanges(
     requireStore('usePendingChanges with an entityId', store);
   }
   const asked = { ...options, ...(store === undefined ? {} : { collection: store.collection }) };
-  return useWatch(backend, backend, ['pending', asked], () => backend.watchPendingChanges(asked));
+  return useWatch({
+    owner: backend,
+    backend,
+    asked: ['pending', asked],
+    open: () => backend.watchPendingChanges(asked),
+  });
 }
 
 type LaneOptions = Omit<PendingChangesOptions, 'collection'>;
 
 const LANE_OPTIONS: Kinds<LaneOptions> = { entityId: ANYTHING, limit: COUNT };
 
-/** How far one entity has come. `unknown`: not read yet, or it could not be read. */
-export type SyncMark = 'unknown' | 'synced' | EntryState;
-
-/** The first of these that holds for an entry of the entity is its mark. */
-const MARKS: readonly EntryState[] = ['dead', 'conflict', 'claimed', 'pending'];
-
 /**
- * How far one entity has come on its way to the server: for a mark beside it.
+ * How far one entity has come on its way to the server: for a mark beside it. A list may have one in every
+ * row: a write is looked at for the rows it changes only, all of them at once and at most every 50 ms.
  *
  * @param id null or undefined asks for nothing, and stays `unknown`
  * @throws UsageError while rendering: `usage/missing-id` for any other id that is none, such as an empty
@@ -142,11 +143,13 @@ export function useSyncMark(store: OneStore, id: EntityId | null | undefined): S
   requireStore('useSyncMark', store);
   const { backend, collection } = store;
   const entityId = askedId('useSyncMark', id);
-  const { status, value } = useWatch(backend, backend, ['lane', collection, entityId], () =>
-    entityId === undefined ? undefined : backend.watchPendingChanges({ collection, entityId }),
-  );
-  if (status !== 'ready') return 'unknown';
-  return MARKS.find((mark) => value.some(({ state }) => state === mark)) ?? 'synced';
+  const { status, value } = useWatch({
+    owner: backend,
+    backend,
+    asked: ['mark', collection, entityId],
+    open: () => (entityId === undefined ? undefined : backend.watchSyncMark(collection, entityId)),
+  });
+  return status === 'ready' ? value : 'unknown';
 }
 
 /** Background sync as a component sees it. */

@@ -24,18 +24,18 @@ import {
 } from '../queue/control.ts';
 import { entryView, seqOfEntryId } from '../queue/entry-view.ts';
 import { effectiveRank, findEntry } from '../queue/lanes.ts';
-import { claimStates } from '../queue/leases.ts';
+import { claimStates, heldLeases, type ClaimState } from '../queue/leases.ts';
 import { laneEntries } from '../queue/lookup.ts';
 import { requireRank } from '../queue/priority-sync-queue.ts';
-import { detailOf, type EntryRecord, type RowRecord } from '../queue/records.ts';
+import { detailOf, type EntryRecord, type LeaseRecord, type RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { conflictContext, decisionOf, requireOwnId } from '../sync/conflict-decisions.ts';
 import type { Resolution } from '../sync/conflict-strategy.ts';
 import type { BackendCore } from './backend-core.ts';
 import { exportDeadLetters, type DeadLetterFilter } from './dead-letters.ts';
 import { requireId } from './mutation.ts';
-import { NO_COLLECTION, WatchedValue } from './watched-value.ts';
-import type { Watch } from './watchers.ts';
+import { WatchedValue } from './watched-value.ts';
+import { NO_COLLECTION, type Watch } from './watchers.ts';
 
 /** The sides of a conflict that its lane waits for. null: the entity does not exist there. */
 export interface ConflictDetails {
@@ -58,6 +58,12 @@ export interface PendingChangesOptions {
    * @defaultValue `200`
    */
   readonly limit?: number;
+}
+
+/** Entries, and the claims that some of them may be under. */
+interface SeenEntries {
+  readonly entries: readonly Entry[];
+  readonly leases: readonly LeaseRecord[];
 }
 
 const WATCH_LIMIT = 200;
@@ -92,17 +98,19 @@ export class QueueControl {
     collection: string | undefined,
     limit: number = LIST_LIMIT,
   ): Promise<readonly Entry[]> {
-    const { writer, partition, runtime } = await this.#opened();
-    return writer.read(async (uow) => {
-      const found: Entry[] = [];
+    return (await this.#waiting(collection, limit)).entries;
+  }
+
+  async #waiting(collection: string | undefined, limit: number): Promise<SeenEntries> {
+    return this.#see(async (uow, partition) => {
+      const found: EntryRecord[] = [];
       const most = Math.min(limit, await countWaiting(uow, partition, collection));
       if (most === 0) return found;
       // Page by page: a million may wait where ten were asked for.
       for await (const entry of entriesInOrder(uow, partition)) {
         if (found.length >= most) break;
         const isWanted = collection === undefined || entry.collection === collection;
-        if (entry.state !== 'dead' && isWanted)
-          found.push(await view(uow, entry, runtime.clock.now()));
+        if (entry.state !== 'dead' && isWanted) found.push(entry);
       }
       return found;
     });
@@ -117,11 +125,11 @@ export class QueueControl {
     if (entityId !== undefined) requireKind('collection', collection, NAME);
     let before = new Map<EntryId, { readonly text: string; readonly entry: Entry }>();
     const read = async () => {
-      const found =
+      const { entries, leases } =
         entityId === undefined
-          ? await this.pendingChanges(options.collection, limit)
+          ? await this.#waiting(options.collection, limit)
           : await this.#laneOf(collection, entityId, limit);
-      const kept = found.map((entry) => {
+      const kept = entries.map((entry) => {
         // Apart: a payload may be as deep as a value can be.
         const { payload, ...facts } = entry;
         const text = `${encodeValue(facts)}\n${encodeValue(payload)}`;
@@ -129,17 +137,14 @@ export class QueueControl {
         return known?.text === text ? known : { text, entry };
       });
       before = new Map(kept.map((item) => [item.entry.id, item]));
-      return { value: kept.map(({ entry }) => entry), texts: kept.map(({ text }) => text) };
+      const texts = kept.map(({ text }) => text);
+      return { value: kept.map(({ entry }) => entry), texts, leases };
     };
-    // Who begins to wait changes the row too: a lane that is empty has nothing to follow.
-    const target =
-      entityId === undefined
-        ? { collection: NO_COLLECTION, followsQueue: () => true }
-        : {
-            collection,
-            id: entityId,
-            followsQueue: (entries: readonly Entry[]) => entries.length > 0,
-          };
+    const target = {
+      collection,
+      isOfQueue: true,
+      ...(entityId === undefined ? {} : { id: entityId }),
+    };
     return new WatchedValue<readonly Entry[]>(this.#core.watchers, target, [], read, (error) =>
       this.#core.runtime.logger.log('error', 'the queue could not be read', {
         error: String(error),
@@ -147,14 +152,10 @@ export class QueueControl {
     );
   }
 
-  async #laneOf(collection: string, id: EntityId, limit: number): Promise<readonly Entry[]> {
-    const { writer, partition, runtime } = await this.#opened();
-    return writer.read(async (uow) => {
+  async #laneOf(collection: string, id: EntityId, limit: number): Promise<SeenEntries> {
+    return this.#see(async (uow, partition) => {
       const row = await uow.row(partition, collection, id);
-      const lane = row === undefined ? [] : await laneEntries(uow, row);
-      return Promise.all(
-        lane.slice(0, limit).map((entry) => view(uow, entry, runtime.clock.now())),
-      );
+      return row === undefined ? [] : (await laneEntries(uow, row)).slice(0, limit);
     });
   }
 
@@ -164,7 +165,7 @@ export class QueueControl {
     return writer.read(async (uow) => {
       const dead = await deadEntries(uow, partition, LIST_LIMIT);
       const found = dead.filter((entry) => matchesFilter(entry, filter));
-      return Promise.all(found.map((entry) => view(uow, entry, runtime.clock.now())));
+      return viewAll(uow, found, runtime.clock.now());
     });
   }
 
@@ -273,6 +274,19 @@ export class QueueControl {
     return this.#core;
   }
 
+  /** What `find` finds, as people see it. */
+  async #see(
+    find: (uow: UnitOfWork, partition: number) => Promise<readonly EntryRecord[]>,
+  ): Promise<SeenEntries> {
+    const { writer, partition, runtime } = await this.#opened();
+    return writer.read(async (uow) => {
+      const found = await find(uow, partition);
+      const now = runtime.clock.now();
+      const leases = found.length === 0 ? [] : await heldLeases(uow, partition, now);
+      return { entries: await viewAll(uow, found, now), leases };
+    });
+  }
+
   async #read<R>(
     id: EntryId,
     look: (uow: UnitOfWork, entry: EntryRecord) => Promise<R>,
@@ -336,8 +350,25 @@ function remoteOf(entry: EntryRecord, row: RowRecord | undefined): RemoteState {
   return detailOf(entry).conflict ?? { version: row?.version ?? null, value: row?.shadow ?? null };
 }
 
-async function view(uow: UnitOfWork, entry: EntryRecord, now: number): Promise<Entry> {
+async function viewAll(
+  uow: UnitOfWork,
+  entries: readonly EntryRecord[],
+  now: number,
+): Promise<readonly Entry[]> {
+  if (entries.length === 0) return [];
   const claims = await claimStates(uow, now);
+  return Promise.all(entries.map((entry) => viewWith(uow, entry, claims)));
+}
+
+async function view(uow: UnitOfWork, entry: EntryRecord, now: number): Promise<Entry> {
+  return viewWith(uow, entry, await claimStates(uow, now));
+}
+
+async function viewWith(
+  uow: UnitOfWork,
+  entry: EntryRecord,
+  claims: ReadonlyMap<number, ClaimState>,
+): Promise<Entry> {
   return entryView(entry, await effectiveRank(uow, entry), claims.get(entry.position));
 }
 

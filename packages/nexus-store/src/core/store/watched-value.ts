@@ -1,12 +1,16 @@
 import { FUNCTION, requireKind } from '../model/arguments.ts';
 import type { EntityId } from '../model/entry.ts';
 import { LiveValue, type Live } from '../model/live.ts';
+import { isLeaseOver } from '../queue/leases.ts';
+import type { LeaseRecord } from '../queue/records.ts';
 import type { Watch, Watched, Watchers, WatchState } from './watchers.ts';
 
 /** Reads a watched value anew; `texts` tell whether anything changed. */
 export interface Reading<T> {
   readonly value: T;
   readonly texts: readonly (string | null)[];
+  /** Once one of these is over, the value is another one without anybody having written. */
+  readonly leases?: readonly LeaseRecord[];
 }
 
 /** Tells when it begins and when it ends to be listened to. */
@@ -48,18 +52,16 @@ class StateValue<T> extends FollowedValue<WatchState<T>> {
 }
 
 /** What a watched value depends on. */
-export interface WatchTarget<T> {
+export interface WatchTarget {
   /** Rows of this collection. */
   readonly collection: string;
   /** Only this one of them. */
   readonly id?: EntityId;
-  /** True if changes of the queue concern it too, as long as this is its value. */
-  readonly followsQueue?: (value: T) => boolean;
+  /** Not the rows: what waits of them in the queue. */
+  readonly isOfQueue?: boolean;
 }
 
-/** A collection that does not exist: for what depends on the queue alone. */
-export const NO_COLLECTION = '';
-
+const NO_LEASES: readonly LeaseRecord[] = [];
 const LOADING = Object.freeze({ status: 'loading', value: undefined, error: undefined });
 
 /**
@@ -69,10 +71,10 @@ const LOADING = Object.freeze({ status: 'loading', value: undefined, error: unde
 export class WatchedValue<T> implements Watch<T>, Watched {
   readonly collection: string;
   readonly id: EntityId | undefined;
+  readonly isOfQueue: boolean;
   readonly state: Live<WatchState<T>>;
   readonly #read: () => Promise<Reading<T>>;
   readonly #watchers: Watchers;
-  readonly #followsQueue: (value: T) => boolean;
   readonly #live: LiveValue<T>;
   readonly #state: LiveValue<WatchState<T>>;
   readonly #onError: (error: unknown) => void;
@@ -82,17 +84,20 @@ export class WatchedValue<T> implements Watch<T>, Watched {
   #listeners = 0;
   #isReading = false;
   #isStale = false;
+  /** Entries have changed since it was read. */
+  #isBehind = false;
+  #leases: readonly LeaseRecord[] = NO_LEASES;
 
   constructor(
     watchers: Watchers,
-    target: WatchTarget<T>,
+    target: WatchTarget,
     initial: T,
     read: () => Promise<Reading<T>>,
     onError: (error: unknown) => void,
   ) {
     this.collection = target.collection;
     this.id = target.id;
-    this.#followsQueue = target.followsQueue ?? (() => false);
+    this.isOfQueue = target.isOfQueue ?? false;
     this.#watchers = watchers;
     this.#epoch = watchers.epoch;
     this.#read = read;
@@ -119,11 +124,18 @@ export class WatchedValue<T> implements Watch<T>, Watched {
 
   refresh(): void {
     this.#isStale = true;
+    this.#isBehind = false;
     if (!this.#isReading) void this.#readAgain();
   }
 
-  onQueue(): void {
-    if (this.#followsQueue(this.#live.current)) this.refresh();
+  onEntries(): void {
+    // A list waits for the next look, so that a burst of commits costs one reading.
+    if (this.id === undefined) this.#isBehind = true;
+    else this.refresh();
+  }
+
+  onLook(now: number): void {
+    if (this.#isBehind || this.#leases.some((lease) => isLeaseOver(lease, now))) this.refresh();
   }
 
   forget(): void {
@@ -176,7 +188,8 @@ export class WatchedValue<T> implements Watch<T>, Watched {
     this.#isReading = false;
   }
 
-  #publish({ value, texts }: Reading<T>): void {
+  #publish({ value, texts, leases = NO_LEASES }: Reading<T>): void {
+    this.#leases = leases;
     const isSame = isUnchanged(this.#texts, texts);
     this.#texts = texts;
     if (!isSame) this.#live.set(value);

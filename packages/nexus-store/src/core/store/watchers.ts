@@ -1,6 +1,6 @@
 import type { EntityId } from '../model/entry.ts';
 import type { Live } from '../model/live.ts';
-import type { ChangedRow } from '../queue/unit-of-work.ts';
+import type { ChangedRow, UnitOfWork } from '../queue/unit-of-work.ts';
 
 /**
  * What is known of something watched. `loading`: it was not read yet, here or as this user. `failed`: it
@@ -19,22 +19,35 @@ export interface Watch<T> extends Live<T> {
   refresh(): void;
 }
 
-/** Something watched: one entity, or a query over a collection. */
+/** Something watched: one entity or a query over a collection, or what waits of them in the queue. */
 export interface Watched {
+  /** `NO_COLLECTION`: the queue as a whole. */
   readonly collection: string;
   /** undefined: any row of the collection. */
   readonly id: EntityId | undefined;
+  /** Watches entries; others watch rows. */
+  readonly isOfQueue: boolean;
   refresh(): void;
   /** What was read is not for the eyes of whoever looks now. */
   forget(): void;
-  /** Something in the queue may have changed. */
-  onQueue(): void;
+  /** Entries of what it watches came, went, changed, were claimed or given back. */
+  onEntries(): void;
+  /** The queue was looked at, soon after a commit or because time has passed. @param now epoch milliseconds */
+  onLook(now: number): void;
   close(): void;
 }
 
-/** Who must look again when rows change. */
+/** A collection that does not exist: for what depends on the queue alone. */
+export const NO_COLLECTION = '';
+
+/** By collection, then by entity; undefined: any of them. */
+type Places = Map<string, Map<EntityId | undefined, Set<Watched>>>;
+
+/** Who must look again when rows or entries change. What a commit did not touch costs it nothing. */
 export class Watchers {
-  readonly #byCollection = new Map<string, Set<Watched>>();
+  readonly #all = new Set<Watched>();
+  readonly #ofRows: Places = new Map();
+  readonly #ofQueue: Places = new Map();
   #epoch = 0;
   #isClosed = false;
 
@@ -48,54 +61,81 @@ export class Watchers {
   }
 
   add(watched: Watched): void {
-    const set = this.#byCollection.get(watched.collection) ?? new Set();
-    this.#byCollection.set(watched.collection, set.add(watched));
+    const places = this.#placesOf(watched);
+    const byId = places.get(watched.collection) ?? new Map<EntityId | undefined, Set<Watched>>();
+    places.set(watched.collection, byId);
+    byId.set(watched.id, (byId.get(watched.id) ?? new Set()).add(watched));
+    this.#all.add(watched);
   }
 
   remove(watched: Watched): void {
-    const set = this.#byCollection.get(watched.collection);
+    const places = this.#placesOf(watched);
+    const byId = places.get(watched.collection);
+    const set = byId?.get(watched.id);
     set?.delete(watched);
-    if (set?.size === 0) this.#byCollection.delete(watched.collection);
+    if (set?.size === 0) byId?.delete(watched.id);
+    if (byId?.size === 0) places.delete(watched.collection);
+    this.#all.delete(watched);
   }
 
-  /** Nobody watches. */
-  get isIdle(): boolean {
-    return this.#byCollection.size === 0;
+  #placesOf({ isOfQueue }: Watched): Places {
+    return isOfQueue ? this.#ofQueue : this.#ofRows;
   }
 
-  onChanged(rows: Iterable<ChangedRow>, partition: number): void {
-    const due = new Set<Watched>();
-    for (const row of rows) {
-      if (row.partition !== partition) continue;
-      for (const watched of this.#byCollection.get(row.collection) ?? []) {
-        if (watched.id === undefined || watched.id === row.id) due.add(watched);
-      }
-    }
-    for (const watched of due) watched.refresh();
+  /** This context has committed. */
+  onCommit(uow: Pick<UnitOfWork, 'changedRows' | 'touchedLanes'>, partition: number): void {
+    if (this.#ofRows.size > 0)
+      for (const watched of watching(this.#ofRows, uow.changedRows, partition)) watched.refresh();
+    if (this.#ofQueue.size === 0) return;
+    const lanes = uow.touchedLanes;
+    const due =
+      lanes === undefined
+        ? [...this.#all].filter(({ isOfQueue }) => isOfQueue)
+        : watching(this.#ofQueue, lanes, partition);
+    for (const watched of due) watched.onEntries();
   }
 
   /** Another context wrote: everyone looks again. */
   refreshAll(): void {
-    for (const set of this.#byCollection.values()) for (const watched of set) watched.refresh();
+    for (const watched of this.#all) watched.refresh();
   }
 
-  /** Something in the queue may have changed, in whatever it is. */
-  onQueue(): void {
-    for (const set of this.#byCollection.values()) for (const watched of set) watched.onQueue();
+  /** @param now epoch milliseconds */
+  onLook(now: number): void {
+    for (const watched of this.#all) watched.onLook(now);
   }
 
   /** Another user: everyone looks again, and what is just being read is shown to nobody. */
   startAnew(): void {
     this.#epoch += 1;
-    for (const set of this.#byCollection.values()) for (const watched of set) watched.forget();
+    for (const watched of [...this.#all]) watched.forget();
     this.refreshAll();
   }
 
   /** Ends every subscription and iteration. */
   close(): void {
     this.#isClosed = true;
-    for (const set of [...this.#byCollection.values()])
-      for (const watched of [...set]) watched.close();
-    this.#byCollection.clear();
+    for (const watched of [...this.#all]) watched.close();
+    this.#all.clear();
+    this.#ofRows.clear();
+    this.#ofQueue.clear();
   }
+}
+
+function watching(
+  places: Places,
+  changed: readonly ChangedRow[],
+  partition: number,
+): ReadonlySet<Watched> {
+  const found = new Set<Watched>();
+  const add = (collection: string, id: EntityId | undefined): void => {
+    for (const watched of places.get(collection)?.get(id) ?? []) found.add(watched);
+  };
+  for (const row of changed) {
+    if (row.partition !== partition) continue;
+    add(row.collection, row.id);
+    add(row.collection, undefined);
+    add(NO_COLLECTION, undefined);
+  }
+  return found;
 }

@@ -1,3 +1,5 @@
+'use client';
+
 /**
  * The inspector as a React component. Load it in development only:
  * `lazy(() => import('nexus-store/react/inspector').then((m) => ({ default: m.NexusInspector })))`.
