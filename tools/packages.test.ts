@@ -1,6 +1,7 @@
 // What npm shows and installs of each package that is published.
-import { existsSync, globSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 interface Manifest {
@@ -45,6 +46,48 @@ test('every entry is imported where the published types are compiled', () => {
   expect(imported.toSorted()).toEqual(entries.toSorted());
 });
 
+test('what needs a browser for React says so first, also when it is built', () => {
+  const { folder } = published.find(({ manifest }) => manifest.name === 'nexus-store') ?? {};
+  const entries = ['react/index', 'react/inspector/index'];
+  const temporary = mkdtempSync(join(root, 'node_modules/.built-'));
+  // As the build compiles them, but these two alone: what they import is looked at by nobody here.
+  writeFileSync(
+    join(temporary, 'tsconfig.json'),
+    JSON.stringify({
+      extends: join(root, 'tsconfig.library.json'),
+      compilerOptions: {
+        composite: false,
+        declaration: false,
+        declarationMap: false,
+        isolatedDeclarations: false,
+        noCheck: true,
+        noResolve: true,
+        rootDir: join(folder ?? '', 'src'),
+        outDir: temporary,
+      },
+      files: entries.map((entry) => join(folder ?? '', 'src', `${entry}.ts`)),
+    }),
+  );
+  try {
+    const compiler = join(root, 'node_modules/.bin/tsc');
+    const { stdout } = spawnSync(compiler, ['-p', temporary], {
+      encoding: 'utf8',
+      shell: process.platform === 'win32',
+    });
+
+    expect(stdout).toBe('');
+    for (const entry of entries) {
+      const built = readFileSync(join(temporary, `${entry}.js`), 'utf8');
+      // Servers that render components take what follows for the browser's, and import none of it.
+      expect(built).toMatch(/^'use client';\n/);
+      // Of these they cannot tell the names without importing it.
+      expect(built).not.toContain('export *');
+    }
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+});
+
 describe.each(published.map((one) => [one.manifest.name, one] as const))(
   '%s',
   (_name, { folder, manifest }) => {
@@ -60,6 +103,21 @@ describe.each(published.map((one) => [one.manifest.name, one] as const))(
       expect(readFileSync(join(folder, 'LICENSE'), 'utf8')).toBe(
         readFileSync(join(root, 'LICENSE'), 'utf8'),
       );
+    });
+
+    test('links in its README to nothing that is not packed', () => {
+      const text = readFileSync(join(folder, 'README.md'), 'utf8');
+      const packed = ['README.md', 'LICENSE', 'package.json', ...(manifest.files ?? [])];
+      const links = [...text.matchAll(/\]\(([^)\s]+)\)|^\[[^\]]+\]:\s*(\S+)/gm)]
+        .map(([, inline, reference]) => inline ?? reference ?? '')
+        .filter((target) => !/^(?:[a-z]+:|#)/.test(target))
+        .map((target) => normalize(target.replace(/#.*/, '')));
+      const dead = links.filter(
+        (target) =>
+          !existsSync(join(folder, target)) ||
+          !packed.some((one) => target === one || target.startsWith(`${one}/`)),
+      );
+      expect(dead).toEqual([]);
     });
 
     test('has types and a source for every entry, and publishes both', () => {

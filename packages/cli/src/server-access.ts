@@ -1,7 +1,8 @@
-import { isNexusError } from 'nexus-store';
+import { isNexusError, type WithoutStore } from 'nexus-store';
 import { httpRemote } from 'nexus-store/http';
 import { CliError } from './cli-error.ts';
 import type { CommandContext } from './command.ts';
+import type { Options } from './options.ts';
 import { secret } from './tokens.ts';
 
 /** The options by which a command finds its server. */
@@ -9,6 +10,25 @@ export const SERVER_OPTIONS = {
   url: { type: 'string' },
   'token-file': { type: 'string' },
 } as const;
+
+/** The options by which a command says what to do with collections, whose stores only the app has. */
+export const COLLECTION_OPTIONS = {
+  pull: { type: 'string', multiple: true },
+  conflicts: { type: 'string' },
+} as const;
+
+export const COLLECTION_HELP = `  --pull COLLECTION    fetch what changed in this collection too; may be given several times
+  --conflicts HOW      decide conflicts here: merge-fields, client-wins or server-wins (default: leave
+                       them to the app, which decides them when it syncs next)`;
+
+/** @throws CliError `usage/invalid-argument` */
+export function withoutStore(options: Options): WithoutStore {
+  const conflict = options.oneOf('conflicts', ['merge-fields', 'client-wins', 'server-wins']);
+  const pull = options.list('pull');
+  if (pull.includes(''))
+    throw new CliError('usage/invalid-argument', '--pull needs the name of a collection');
+  return { pull, ...(conflict === undefined ? {} : { conflict }) };
+}
 
 export interface ServerAccess {
   readonly url: string;

@@ -146,6 +146,12 @@ const SERVERS: Readonly<Record<string, Said>> = {
       lastFailure: failure('remote/unauthorised', 401),
     },
   },
+  'is another one, or has another path': {
+    answer: page(404, { 'content-type': 'text/html' }, '<h1>Not found</h1>'),
+    code: 3,
+    stdout: /nothing at this --url speaks the sync protocol; check it, its path too/,
+    report: { ...waiting, stoppedBy: 'blocked', lastFailure: failure('remote/protocol', 404) },
+  },
   'answers 413 to each single record': {
     answer: page(413),
     code: 4,

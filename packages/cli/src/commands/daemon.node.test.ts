@@ -202,6 +202,19 @@ describe('the daemon', () => {
     });
   }, 20_000);
 
+  test('at an address where no sync server is, it says so', async () => {
+    const notes = new NexusStore({ backend: open(), collection: 'notes' });
+    await notes.save({ id: 'a' }, { priority: 'critical' });
+
+    const daemon = start(`await import('./src/main.ts');`, [
+      'daemon',
+      ...['--db', path, '--url', `${server.url}/elsewhere`],
+    ]);
+    await until(() => daemon.lines.length > 1, 10_000);
+
+    expect(daemon.lines[1]).toMatch(/nothing at this --url speaks the sync protocol; check it/);
+  }, 20_000);
+
   test('a server that does not answer holds up its end no longer than the grace', async () => {
     const silent = createServer(() => {});
     silent.listen(0, '127.0.0.1');

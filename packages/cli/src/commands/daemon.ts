@@ -1,10 +1,17 @@
-import { NexusStore, type StoreBackend, type SyncEvent, type SyncReport } from 'nexus-store';
+import type { StoreBackend, SyncEvent, SyncReport, WithoutStore } from 'nexus-store';
 import { httpRemote } from 'nexus-store/http';
 import { NodeSyncService } from 'nexus-store/node';
 import type { Command, CommandContext } from '../command.ts';
 import { DATABASE_HELP, DATABASE_OPTION, databasePath, openDatabase } from '../database.ts';
 import { counted, formatCount, formatSpan, plain } from '../format.ts';
-import { SERVER_OPTIONS, serverAccess, type ServerAccess } from '../server-access.ts';
+import {
+  COLLECTION_HELP,
+  COLLECTION_OPTIONS,
+  SERVER_OPTIONS,
+  serverAccess,
+  withoutStore,
+  type ServerAccess,
+} from '../server-access.ts';
 import { waitingOf } from './status.ts';
 
 export const daemonCommand: Command = {
@@ -13,7 +20,7 @@ export const daemonCommand: Command = {
   options: {
     ...DATABASE_OPTION,
     ...SERVER_OPTIONS,
-    pull: { type: 'string', multiple: true },
+    ...COLLECTION_OPTIONS,
     interval: { type: 'string' },
     grace: { type: 'string' },
     timeout: { type: 'string' },
@@ -28,7 +35,7 @@ database; they share the work. The token is read from $NEXUS_STORE_TOKEN or a fi
 ${DATABASE_HELP}
   --url URL            the server (default: $NEXUS_STORE_URL)
   --token-file FILE    the file with the bearer token (default: $NEXUS_STORE_TOKEN)
-  --pull COLLECTION    fetch what changed in this collection too; may be given several times
+${COLLECTION_HELP}
   --interval TIME      sync at least this often, whatever happens (default: 15m)
   --grace TIME         the longest that sending may hold back the end (default: 5s)
   --timeout TIME       the longest one request may take (default: 30s)
@@ -72,24 +79,21 @@ async function openToSync(
 ): Promise<Awaited<ReturnType<typeof openDatabase>>> {
   const timeout = options.duration('timeout', 1);
   const concurrency = options.count('concurrency', 1);
-  const collections = options.list('pull');
-  const database = await openDatabase(databasePath(options, env), {
+  const without = withoutStore(options);
+  return openDatabase(databasePath(options, env), {
     autoSync: true,
-    remote: remoteOf(access, collections),
+    remote: remoteOf(access, without),
+    withoutStore: without,
     ...(timeout === undefined ? {} : { requestTimeout: timeout }),
     ...(concurrency === undefined ? {} : { concurrency }),
   });
-  for (const collection of collections) {
-    void new NexusStore({ backend: database.backend, collection });
-  }
-  return database;
 }
 
 function remoteOf(
   access: ServerAccess,
-  collections: readonly string[],
+  { pull = [] }: WithoutStore,
 ): ReturnType<typeof httpRemote> {
-  const isPulling = collections.length > 0;
+  const isPulling = pull.length > 0;
   return httpRemote({ ...access, pull: isPulling, events: isPulling });
 }
 
@@ -115,6 +119,9 @@ const BLOCKS: Readonly<Record<Block, string>> = {
   paused: 'the app paused its sync; it goes on when the app resumes it',
   'upgrade-required': 'the server wants a newer version of the app',
 };
+
+const NOT_A_SERVER =
+  'nothing at this --url speaks the sync protocol; check it, its path too; it is tried again by itself';
 
 /** What a daemon says: one line for each thing that happened. */
 class DaemonReport {
@@ -182,7 +189,8 @@ class DaemonReport {
       this.#line('unblocked', 'the way to the server is free again', {});
       return;
     }
-    this.#line('blocked', BLOCKS[block], {
+    const isElsewhere = block === 'gate' && lastFailure?.code === 'remote/protocol';
+    this.#line('blocked', isElsewhere ? NOT_A_SERVER : BLOCKS[block], {
       reason: block,
       until: blockedBy?.until ?? null,
       nextAttemptAt,

@@ -16,7 +16,8 @@ export const historyCommand: Command = {
   help: `nexus-store history [options]
 
 Says what the last background runs did, the newest first: when, how long, what was sent, and why they
-ended. Changes nothing.
+ended. A background run is one that was asked for before, such as the periodic ones of an app or a daemon;
+what is sent as soon as it is written is none. Changes nothing.
 
 ${DATABASE_HELP}
   --limit N            so many at most (default: ${DEFAULT_LIMIT}; 200 are kept)`,
@@ -37,7 +38,8 @@ ${DATABASE_HELP}
 };
 
 export function historyText(records: readonly JournalRecord[], now: number): string {
-  if (records.length === 0) return 'No background run has been recorded in this database.';
+  if (records.length === 0)
+    return 'No background run has been recorded in this database. What is sent as soon as it is written is none.';
   return records.map((record) => recordText(record, now)).join('\n');
 }
 

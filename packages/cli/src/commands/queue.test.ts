@@ -1,8 +1,11 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { serve, type RunningServer } from '@nexus-store/server';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CliFolder } from '../testing/run-cli.ts';
+
+/** Real processes share two cores with other tests. */
+vi.setConfig({ testTimeout: 30_000 });
 
 const TOKEN = 'a-very-secret-token';
 const env = { NEXUS_STORE_TOKEN: TOKEN };

@@ -1,12 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NexusStore, type Duration, type StoreBackend, type SyncReport } from 'nexus-store';
+import type { Duration, StoreBackend, SyncReport } from 'nexus-store';
 import { httpRemote } from 'nexus-store/http';
 import type { Command, CommandContext, CommandResult } from '../command.ts';
 import { DATABASE_HELP, DATABASE_OPTION, databasePath, openDatabase } from '../database.ts';
 import { ExitCode } from '../exit-code.ts';
 import { counted, formatCount, formatInstant, formatSpan, plain } from '../format.ts';
 import { ProgressBar } from '../progress-bar.ts';
-import { SERVER_OPTIONS, serverAccess } from '../server-access.ts';
+import {
+  COLLECTION_HELP,
+  COLLECTION_OPTIONS,
+  SERVER_OPTIONS,
+  serverAccess,
+  withoutStore,
+} from '../server-access.ts';
 import { withoutDetail } from './status.ts';
 
 export const syncCommand: Command = {
@@ -17,7 +23,7 @@ export const syncCommand: Command = {
     ...SERVER_OPTIONS,
     budget: { type: 'string' },
     wait: { type: 'boolean' },
-    pull: { type: 'string', multiple: true },
+    ...COLLECTION_OPTIONS,
     timeout: { type: 'string' },
     concurrency: { type: 'string' },
   },
@@ -31,7 +37,7 @@ ${DATABASE_HELP}
   --token-file FILE    the file with the bearer token (default: $NEXUS_STORE_TOKEN)
   --budget TIME        stop after this time, for example 25s (default: when everything is sent)
   --wait               wait for entries that are due later, within the budget
-  --pull COLLECTION    fetch what changed in this collection too; may be given several times
+${COLLECTION_HELP}
   --timeout TIME       the longest one request may take (default: 30s)
   --concurrency N      requests in flight (default: 4)
 
@@ -41,22 +47,20 @@ conflicts, 5 entries are left for later.`,
   async run({ options, env, stderr, signal }: CommandContext): Promise<CommandResult> {
     const access = serverAccess({ options, env }, 'sync');
     const budget = options.duration('budget');
-    const collections = options.list('pull');
+    const without = withoutStore(options);
     const timeout = options.duration('timeout', 1);
     const concurrency = options.count('concurrency', 1);
     const database = await openDatabase(databasePath(options, env), {
       remote: httpRemote({
         ...access,
-        pull: collections.length > 0,
+        pull: (without.pull ?? []).length > 0,
         events: false,
       }),
+      withoutStore: without,
       ...(timeout === undefined ? {} : { requestTimeout: timeout }),
       ...(concurrency === undefined ? {} : { concurrency }),
     });
     try {
-      for (const collection of collections) {
-        void new NexusStore({ backend: database.backend, collection });
-      }
       const run = new SyncRun(database.backend, new ProgressBar(stderr, 'sync'), signal);
       const report = await run.all(budget, options.isSet('wait'));
       const { dead, conflicts, lastFailure, blockedBy } = withoutDetail(
@@ -201,6 +205,8 @@ function stopText(report: SyncReport, failure: string | undefined): string | nul
     case 'blocked':
       if (failure === 'remote/upgrade-required')
         return 'the server wants a newer version of the app; update it, then sync again';
+      if (failure === 'remote/protocol')
+        return 'nothing at this --url speaks the sync protocol; check it, its path too, then sync again';
       return failure === 'remote/unauthorised'
         ? 'the server refused the credentials; put a valid token into NEXUS_STORE_TOKEN or --token-file'
         : `the server refuses for now${because}; sync again later`;

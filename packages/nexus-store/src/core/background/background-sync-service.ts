@@ -21,7 +21,7 @@ import type { BackgroundSyncTask } from './background-sync-task.ts';
 import { explain, type Explanation } from './explain.ts';
 import type { JournalRecord } from './journal.ts';
 import { noOpScheduler } from './no-op-scheduler.ts';
-import { watchPending } from './pending-watch.ts';
+import { watchPending, watchPendingOnceOpen } from './pending-watch.ts';
 import { PlatformLog } from './platform-log.ts';
 import { registeredProviders } from './provider-registry.ts';
 import { RegisteredTasks } from './registered-tasks.ts';
@@ -203,6 +203,12 @@ export class BackgroundSyncService {
     this.#isCancelled = false;
     // At once: the app may leave the front while the database is still being opened.
     const watching = this.#edges.start();
+    if (!this.isSupported) {
+      // Nothing is opened: where nothing wakes the app there may be no database either, as on a server.
+      this.#listen();
+      await watching;
+      return { ok: !next.enabled, weakened: [], refused: [] };
+    }
     const stored = await this.#memory.load();
     const options = { ...next };
     if (JSON.stringify(stored.config) !== JSON.stringify(options))
@@ -237,6 +243,7 @@ export class BackgroundSyncService {
    */
   async cancelSync(): Promise<void> {
     this.#isCancelled = true;
+    if (!this.isSupported) return;
     await this.#requests.cancel();
     await this.#beIdle();
   }
@@ -250,6 +257,7 @@ export class BackgroundSyncService {
    * @param intervalMs milliseconds
    */
   async hintInterval(intervalMs: number | null): Promise<void> {
+    if (!this.isSupported) return;
     if (!(await this.#memory.setHint(intervalMs, this.#runtime.clock.now()))) return;
     if (!this.#runner.isRunning) this.#askSoon();
   }
@@ -274,6 +282,7 @@ export class BackgroundSyncService {
       // A process that only looks knows what the app has configured.
       config: this.#config ?? (state.config === null ? null : this.#configOf(state)),
       isCancelled: this.#isCancelled,
+      hasRemote: backend?.hasRemote !== false,
       status: backend?.status.current ?? INITIAL_STATUS,
       askedToWaitUntil: gate === undefined ? null : askedToWaitUntil(gate, now),
       device: (await this.#edges.read()) ?? UNKNOWN_DEVICE,
@@ -365,7 +374,8 @@ export class BackgroundSyncService {
   #listen(): void {
     const backend = this.#backend;
     if (backend === undefined || this.#unlisten !== undefined) return;
-    this.#unlisten = watchPending(backend, {
+    const watch = this.isSupported ? watchPending : watchPendingOnceOpen;
+    this.#unlisten = watch(backend, {
       onGrown: () => {
         if (this.#runner.isRunning) this.#grewDuringRun = true;
         else this.#askSoon();
@@ -381,7 +391,7 @@ export class BackgroundSyncService {
 
   #onFacts(facts: DeviceFacts): void {
     this.#isInFront = facts.appState === 'foreground' && facts.isConnected !== false;
-    if (this.#config === undefined) return;
+    if (this.#config === undefined || !this.isSupported) return;
     this.#memory
       .noteUnmet(unmetConstraints(this.#config.constraints, facts), this.#runtime.clock.now())
       .catch((error: unknown) => this.#log('the state could not be stored', error));

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
 import { ManualScheduler } from '../../testing/manual-scheduler.ts';
 import { memoryRemote } from '../../testing/memory-remote.ts';
@@ -75,7 +75,8 @@ describe('a service that does nothing', () => {
 
   test('says that the platform has no background sync', async () => {
     const runtime = createVirtualRuntime(1);
-    const backend = new StoreBackend(runtime, { storage: memoryStorage(), autoSync: false });
+    const options = { storage: memoryStorage(), remote: memoryRemote(), autoSync: false };
+    const backend = new StoreBackend(runtime, options);
     const service = new NoOpSyncService(runtime, { backend });
     await service.initialize();
     await new NexusStore<{ id: string }>({ backend, collection: 'notes' }).save({ id: 'a' });
@@ -111,6 +112,55 @@ function entryFile(
     started.push({ background, store });
   };
 }
+
+describe('background sync where no platform is detected, as on a server', () => {
+  test('opens nothing, says nothing, and every call that asks for something resolves', async () => {
+    const said: unknown[] = [];
+    const logger = { log: (...line: unknown[]) => void said.push(line) };
+    const runtime = createVirtualRuntime(1, { logger });
+    const storage = memoryStorage();
+    const opening = vi.spyOn(storage, 'open').mockRejectedValue(new Error('no database here'));
+    const backend = new StoreBackend(runtime, { storage, remote: memoryRemote() });
+
+    const background = defineBackgroundSync(runtime, {
+      open: () => backend,
+      providers: [platform('there', false)],
+      setBadge: () => {},
+    });
+    await background.ready;
+    await background.hintInterval(60_000);
+    const { ok } = await background.scheduleSync();
+    await background.cancelSync();
+    await runtime.advance('1h');
+    await background.dispose();
+
+    expect([background.isSupported, background.status, ok]).toEqual([false, 'idle', false]);
+    expect(opening).not.toHaveBeenCalled();
+    expect(said).toEqual([]);
+  });
+
+  test('shows the pending count all the same, once somebody uses the database', async () => {
+    const runtime = createVirtualRuntime(1);
+    const backend = new StoreBackend(runtime, { storage: memoryStorage(), autoSync: false });
+    const badges: number[] = [];
+    const background = defineBackgroundSync(runtime, {
+      open: () => backend,
+      providers: [],
+      setBadge: (count) => void badges.push(count),
+    });
+    await background.ready;
+    const notes = new NexusStore<{ id: string }>({ backend, collection: 'notes' });
+
+    await notes.save({ id: 'a' });
+    await notes.save({ id: 'b' });
+    await runtime.settle();
+    await background.dispose();
+    await notes.save({ id: 'c' });
+    await runtime.settle();
+
+    expect(badges.at(-1)).toBe(2);
+  });
+});
 
 describe('background sync defined at module scope', () => {
   test('in a cold headless start the entry file alone drains the queue, and completes once', async () => {

@@ -27,7 +27,10 @@ import type { JournalRecord } from './journal.ts';
 import { registeredProviders } from './provider-registry.ts';
 
 export interface BackgroundSyncDefinition {
-  /** The backend to sync. Called at once; its database opens when something is to be done. */
+  /**
+   * The backend to sync. Called at once. Where a platform is detected, its database opens soon after; where
+   * none is, as on a server that renders the app, only when somebody uses it.
+   */
   readonly open: () => StoreBackend | Promise<StoreBackend>;
   readonly config?: BackgroundSyncConfig | BackgroundSyncConfigOptions;
   /** More work for every run. */

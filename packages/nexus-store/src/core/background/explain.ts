@@ -34,6 +34,7 @@ export type ReasonCode =
   | 'server-asked-to-wait'
   | 'server-failing'
   | 'offline'
+  | 'no-remote'
   | 'constraint-unmet'
   | 'power-saving'
   | 'conflicts-waiting'
@@ -59,6 +60,8 @@ export interface ExplainFacts {
   readonly config: BackgroundSyncConfig | null;
   /** `cancelSync` is in force. */
   readonly isCancelled: boolean;
+  /** The backend knows a server. */
+  readonly hasRemote: boolean;
   readonly status: SyncStatus;
   /** Epoch milliseconds until when the server asked not to be called; null if it did not. */
   readonly askedToWaitUntil: number | null;
@@ -96,6 +99,7 @@ function reason(
 const OPEN_THE_APP = 'Open the app: it syncs while it is in front.';
 
 const CHECKS: readonly Check[] = [
+  withoutRemote,
   unsupported,
   notInitialized,
   switchedOff,
@@ -207,7 +211,17 @@ function serverAskedToWait({ askedToWaitUntil, status }: ExplainFacts): Reason |
   );
 }
 
-function offline({ device, status }: ExplainFacts): Reason | null {
+function withoutRemote({ hasRemote }: ExplainFacts): Reason | null {
+  if (hasRemote) return null;
+  return reason(
+    'no-remote',
+    'Nothing is sent from here: the backend was made without a remote.',
+    'Pass a remote to createBackend, or let another process with a remote sync this database.',
+  );
+}
+
+function offline({ device, status, hasRemote }: ExplainFacts): Reason | null {
+  if (!hasRemote) return null;
   const isUnreachable = status.blockedBy?.reason === 'offline';
   if (device.isConnected !== false && !isUnreachable) return null;
   const since = isUnreachable ? (status.lastFailure?.at ?? null) : null;

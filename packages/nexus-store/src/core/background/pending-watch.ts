@@ -29,6 +29,20 @@ export function watchPending(backend: StoreBackend, options: PendingWatchOptions
   };
 }
 
+/** The same, but does not open the database: begins when somebody else has. */
+export function watchPendingOnceOpen(
+  backend: StoreBackend,
+  options: PendingWatchOptions,
+): () => void {
+  if (backend.isOpen) return watchPending(backend, options);
+  let stop = backend.on(() => {
+    if (!backend.isOpen) return;
+    stop();
+    stop = watchPending(backend, options);
+  });
+  return () => stop();
+}
+
 function hasGrown(before: Pending, after: Pending): boolean {
   return (
     after.critical > before.critical ||

@@ -94,7 +94,12 @@ export interface SyncSettings {
   readonly requestTimeout?: Duration;
   /** @defaultValue the request timeout and ten seconds */
   readonly lease?: Duration;
-  /** @defaultValue exponential from one second, at most five minutes, one hour after ten attempts */
+  /**
+   * How failed attempts are spaced. `initial` may not be longer than `cap`.
+   *
+   * @defaultValue exponential from one second, at most five minutes (or `initial` if that is longer), one hour
+   *   after ten attempts
+   */
   readonly backoff?: {
     readonly policy?: 'exponential' | 'linear';
     readonly initial?: Duration;
@@ -150,10 +155,21 @@ export function engineOptions(settings: SyncSettings): EngineOptions {
 
 function backoffOf({ backoff = {} }: SyncSettings): Backoff {
   requireOptions('backoff', backoff, BACKOFF_OPTIONS);
-  const capMs = durationMs(backoff.cap ?? DEFAULT_BACKOFF.capMs, 'backoff.cap');
+  const asked =
+    backoff.initial === undefined ? null : durationMs(backoff.initial, 'backoff.initial');
+  const capMs = durationMs(
+    backoff.cap ?? Math.max(DEFAULT_BACKOFF.capMs, asked ?? 0),
+    'backoff.cap',
+  );
+  if (asked !== null && asked > capMs) {
+    throw new UsageError(
+      'usage/invalid-argument',
+      `backoff.initial (${asked} ms) must not be longer than backoff.cap (${capMs} ms)`,
+    );
+  }
   return {
     policy: backoff.policy ?? DEFAULT_BACKOFF.policy,
-    initialMs: durationMs(backoff.initial ?? DEFAULT_BACKOFF.initialMs, 'backoff.initial'),
+    initialMs: asked ?? Math.min(DEFAULT_BACKOFF.initialMs, capMs),
     capMs,
     lateCapMs: Math.max(capMs, backoff.cap === undefined ? DEFAULT_BACKOFF.lateCapMs : capMs),
     floorMs: Math.min(DEFAULT_BACKOFF.floorMs, capMs),

@@ -32,14 +32,23 @@ export function requestOfTag(tag: string): string {
 export class BrowserSync {
   readonly #runtime: Runtime;
   readonly #support: LiveValue<BrowserSupport>;
+  readonly #ownTags: ReadonlySet<string>;
   readonly #wanted = new Map<string, number | null>();
   #registration: RegistrationLike | undefined;
   readonly #busy = new Set<string>();
   #turn: number;
 
-  /** @param registration of the service worker; undefined where the browser has no such thing */
-  constructor(runtime: Runtime, registration: Promise<RegistrationLike> | undefined) {
+  /**
+   * @param registration of the service worker; undefined where the browser has no such thing
+   * @param ownTags the requests that are made here: what an earlier page asked for is known by them
+   */
+  constructor(
+    runtime: Runtime,
+    registration: Promise<RegistrationLike> | undefined,
+    ownTags: readonly string[],
+  ) {
     this.#runtime = runtime;
+    this.#ownTags = new Set(ownTags);
     // Another page begins elsewhere.
     this.#turn = runtime.random.uint32() % TURNS;
     const grant: SyncGrant = registration === undefined ? 'absent' : 'unknown';
@@ -127,11 +136,21 @@ export class BrowserSync {
     if (registration.sync === undefined) this.#note('backgroundSync', 'absent');
     if (registration.periodicSync === undefined) this.#note('periodicSync', 'absent');
     // The first call makes the connection to the browser, for which a page that goes has no time.
-    registration.sync?.getTags?.().catch(() => {});
+    registration.sync?.getTags?.().then(
+      (tags) => this.#onTags(tags),
+      () => {},
+    );
     const wanted = [...this.#wanted];
     this.#wanted.clear();
     for (const [tag, minIntervalMs] of wanted)
       void (minIntervalMs === null ? this.once(tag) : this.periodic(tag, minIntervalMs));
+  }
+
+  /** What waits in the browser was granted, though another page may have asked for it. */
+  #onTags(tags: readonly string[]): void {
+    const isAsked = tags.some((tag) => this.#ownTags.has(requestOfTag(tag)));
+    if (isAsked && this.#support.current.backgroundSync === 'unknown')
+      this.#note('backgroundSync', 'granted');
   }
 
   async #try<Manager>(

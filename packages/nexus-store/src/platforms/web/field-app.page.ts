@@ -80,6 +80,19 @@ export async function pendingCount(): Promise<number> {
   return backend.pendingChangesCount.current;
 }
 
+let shown: readonly { readonly id: string }[] = [];
+
+/** Shows all notes from now on, as a list on a screen does. */
+export function showNotes(): void {
+  notesOf(backend)
+    .watchAll()
+    .subscribe((notes) => (shown = notes ?? []));
+}
+
+export function shownIds(): readonly string[] {
+  return shown.map(({ id }) => id);
+}
+
 export async function support(): Promise<unknown> {
   return ((await background.ready) as ServiceWorkerSyncService).support.current;
 }

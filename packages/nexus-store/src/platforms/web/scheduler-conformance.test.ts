@@ -22,7 +22,7 @@ function inPage(origin: FakeOrigin): Made {
   const scheduler = new WebScheduler({
     clock: process.clock,
     timers: new TimerScheduler(process, { deviceState: device }),
-    browser: new BrowserSync(process, browser.navigator.serviceWorker?.ready),
+    browser: new BrowserSync(process, browser.navigator.serviceWorker?.ready, []),
     mayBeConnected: () => device.mayBeConnected,
   });
   return { scheduler, context: tab };
@@ -31,7 +31,7 @@ function inPage(origin: FakeOrigin): Made {
 function inWorker(origin: FakeOrigin): Made {
   const worker = origin.worker();
   const { process, browser, asScope } = worker;
-  const sync = new BrowserSync(process, Promise.resolve(asScope.registration));
+  const sync = new BrowserSync(process, Promise.resolve(asScope.registration), []);
   const scheduler = new WorkerScheduler(process, new WebDeviceState(browser), sync, 'sync');
   return { scheduler, context: worker };
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { BackgroundSyncServiceFactory } from '../../core/background/background-sync-service-factory.ts';
+import type { Entry } from '../../core/model/entry.ts';
 import { createVirtualRuntime } from '../../testing/virtual-runtime.ts';
 import { FakeBattery, FakeConnection } from './fakes/fake-device.ts';
 import { FieldApp, type FieldAppOptions } from './fakes/field-app.ts';
@@ -69,6 +70,144 @@ describe('a write without a network', () => {
     await runtime.advance('1s');
 
     expect(app.arrivals).toEqual(['create a']);
+  });
+});
+
+describe('a write with a network, and without a way to the server', () => {
+  const TAG = expect.stringMatching(/^nexus-store\.sync\.soon#\d$/) as string;
+
+  test.each(['unreachable', 503] as const)(
+    'is with the browser at once when the server is %s: a page that is killed is survived',
+    async (down) => {
+      const { origin, runtime } = start();
+      app.down = down;
+      const { notes, crash } = await app.open();
+
+      await notes.save({ id: 'a' }, { priority: 'critical' });
+      await runtime.advance('2s');
+      const { tags } = origin.sync;
+      crash();
+      app.down = 'no';
+      await runtime.advance('20m');
+
+      expect(tags).toEqual([TAG]);
+      expect(app.arrivals).toEqual(['create a']);
+      expect(app.pushes.at(-1)?.by).toBe(origin.worker());
+      expect(origin.sync.tags).toEqual([]);
+    },
+  );
+
+  test('is asked for once, however often it is tried', async () => {
+    const { origin, runtime } = start();
+    app.down = 'unreachable';
+    const { notes } = await app.open();
+
+    await notes.save({ id: 'a' });
+    await runtime.advance('2m');
+    await notes.save({ id: 'b' });
+    await runtime.advance('8m');
+
+    expect(app.pushes.length).toBeGreaterThan(5);
+    expect(origin.sync.registered).toEqual([TAG]);
+  });
+
+  test('is asked for again when the server was there in between', async () => {
+    const { origin, runtime } = start();
+    app.down = 'unreachable';
+    const { notes } = await app.open();
+    await notes.save({ id: 'a' }, { priority: 'critical' });
+    await runtime.advance('10s');
+    app.down = 'no';
+    await runtime.advance('10m');
+    const before = origin.sync.registered.length;
+
+    app.down = 'unreachable';
+    await notes.save({ id: 'b' }, { priority: 'critical' });
+    await runtime.advance('2s');
+
+    expect(app.arrivals).toEqual(['create a']);
+    expect(origin.sync.registered.slice(before)).toEqual([TAG]);
+  });
+
+  test('is asked for again when some of it was sent in between', async () => {
+    const { origin, runtime } = start({ batchSize: 1 });
+    app.down = 'unreachable';
+    const { notes, backend, remote } = await app.open();
+    await notes.save({ id: 'a' });
+    await runtime.advance('2m');
+    for (const id of ['b', 'c', 'd', 'e', 'f', 'g']) await notes.save({ id });
+    const before = origin.sync.registered.length;
+
+    let answered = 0;
+    remote.answerWith(() => {
+      answered += 1;
+      return answered === 1 ? 'apply' : 'refuse-connection';
+    });
+    await runtime.advance('1m');
+    const syncing = backend.sync();
+    await runtime.advance('1m');
+    await syncing;
+
+    expect(app.arrivals).toHaveLength(1);
+    expect(backend.pendingChangesCount.current).toBeGreaterThan(0);
+    expect(origin.sync.registered.slice(before)).toEqual([TAG]);
+  });
+
+  test('is asked for again when what waited was taken back in between', async () => {
+    const { origin, runtime } = start();
+    app.down = 503;
+    const { notes, backend } = await app.open();
+    await notes.save({ id: 'a' });
+    await runtime.advance('20s');
+    const [waiting] = (await backend.pendingChanges()) as [Entry];
+    const cancelled = await backend.cancel(waiting.id);
+    await runtime.advance('2m');
+    const before = [...origin.sync.registered];
+
+    await notes.save({ id: 'b' });
+    await runtime.advance('20s');
+
+    expect([cancelled, before]).toEqual(['cancelled', [TAG]]);
+    expect(origin.sync.registered.slice(1)).toEqual([TAG]);
+  });
+
+  test('is asked for once a minute at most while every other answer fails', async () => {
+    const { origin, runtime } = start({ batchSize: 1 });
+    const { notes } = await app.open();
+    for (let n = 0; n < 30; n += 1) {
+      app.down = n % 2 === 0 ? 503 : 'no';
+      await notes.save({ id: String(n) }, { priority: 'critical' });
+      await runtime.advance('1s');
+    }
+
+    expect(app.arrivals.length).toBeGreaterThan(5);
+    expect(origin.sync.registered).toEqual([TAG]);
+  });
+
+  test('is asked for by a page that finds it so', async () => {
+    const { origin, runtime } = start({ config: { enabled: false } });
+    app.down = 'unreachable';
+    const { notes, service } = await app.open();
+    await notes.save({ id: 'a' }, { priority: 'critical' });
+    await runtime.advance('10s');
+    const before = origin.sync.registered.length;
+
+    const asking = service.initialize({ minInterval: '15m' });
+    await runtime.settle();
+    await asking;
+
+    expect([before, origin.sync.registered]).toEqual([0, [TAG]]);
+  });
+
+  test('is not asked for where nothing waits, or only people can help', async () => {
+    const { origin, runtime } = start();
+    const { notes, backend } = await app.open();
+    app.down = 'unreachable';
+    await backend.pause();
+    await notes.save({ id: 'a' }, { priority: 'low' });
+    await runtime.advance('1s');
+
+    expect(origin.sync.registered).toEqual([]);
   });
 });
 
@@ -183,6 +322,31 @@ describe('what is said of the browser', () => {
     await runtime.settle();
 
     expect(service.support.current).toEqual({ backgroundSync: 'granted', periodicSync: 'refused' });
+  });
+
+  test('includes what it granted to an earlier page', async () => {
+    const { origin, runtime } = start();
+    origin.isOnline = false;
+    const first = await app.open();
+    await first.notes.save({ id: 'a' });
+    await runtime.settle();
+    first.crash();
+
+    const { service } = await app.open();
+    await runtime.settle();
+
+    expect(service.support.current.backgroundSync).toBe('granted');
+  });
+
+  test('is not taken from the sync events of others', async () => {
+    const { origin, runtime } = start();
+    origin.isOnline = false;
+    await origin.sync.registration().sync?.register('workbox-background-sync:posts');
+
+    const { service } = await app.open();
+    await runtime.settle();
+
+    expect(service.support.current.backgroundSync).toBe('unknown');
   });
 
   test('includes what only pages can check', async () => {

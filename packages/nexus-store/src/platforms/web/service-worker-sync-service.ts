@@ -16,6 +16,7 @@ import { BACKEND, RUNTIME } from '../../core/ports/kinds.ts';
 import type { WeakenedField } from '../../core/ports/platform-scheduler.ts';
 import type { Runtime } from '../../core/ports/runtime.ts';
 import type { StoreBackend } from '../../core/store/store-backend.ts';
+import { pendingTotal } from '../../core/sync/sync-status.ts';
 import { showBadge } from './app-badge.ts';
 import { BrowserLink } from './browser-link.ts';
 import { BrowserSync, type BrowserSupport } from './browser-sync.ts';
@@ -59,6 +60,11 @@ export function requireWebOptions(options: Partial<ServiceWorkerSyncServiceOptio
   requireOptions('background sync in a page', options, OPTIONS);
 }
 
+/** What ends by itself, and is worth a wake-up then. */
+const HELD_UP: ReadonlySet<string | undefined> = new Set(['offline', 'gate']);
+/** A server that fails now and then would have the worker started all the time. */
+const HELD_UP_AGAIN_MS = 60_000;
+
 /** What the service worker cannot check, because only pages are told. */
 const PAGE_ONLY = ['requiresCharging', 'requiresBatteryNotLow'] as const;
 
@@ -81,6 +87,10 @@ export class ServiceWorkerSyncService extends BackgroundSyncService {
   #isWanted = false;
   /** The browser was asked since the network went, or since people looked at the page. */
   #isAsked = false;
+  /** The browser was asked because the server could not be reached, and it could not since then. */
+  #isAskedHeldUp = false;
+  /** Monotonic milliseconds: when that was. */
+  #heldUpAt = -Infinity;
 
   /** @throws UsageError `usage/invalid-argument`, naming the option */
   constructor(options: ServiceWorkerSyncServiceOptions, browser: Browser = thisBrowser()) {
@@ -93,7 +103,8 @@ export class ServiceWorkerSyncService extends BackgroundSyncService {
         'ServiceWorkerSyncService needs a backend or a runtime',
       );
     const deviceState = new WebDeviceState(browser);
-    const sync = new BrowserSync(runtime, browser.navigator.serviceWorker?.ready);
+    const ownTags = Object.values(requestIds(id));
+    const sync = new BrowserSync(runtime, browser.navigator.serviceWorker?.ready, ownTags);
     const scheduler = new WebScheduler({
       clock: runtime.clock,
       timers: new TimerScheduler(runtime, { deviceState }),
@@ -138,6 +149,7 @@ export class ServiceWorkerSyncService extends BackgroundSyncService {
 
   override scheduleSync(): Promise<ScheduleOutcome> {
     this.#isWanted = true;
+    if (this.#isStarted && this.#backend !== undefined) this.#onStatus(this.#backend);
     return super.scheduleSync();
   }
 
@@ -174,7 +186,10 @@ export class ServiceWorkerSyncService extends BackgroundSyncService {
       () => document?.removeEventListener('visibilitychange', onVisibility),
       backend.on(({ type }) => {
         if (type === 'entry-enqueued') this.#onEnqueued();
+        // The server can be reached: should it be lost again, that is another story.
+        else if (type === 'entry-applied') this.#isAskedHeldUp = false;
       }),
+      backend.status.subscribe(() => this.#onStatus(backend)),
       this.#device.onChange(() => this.#onDeviceChange(backend)),
     );
   }
@@ -184,6 +199,22 @@ export class ServiceWorkerSyncService extends BackgroundSyncService {
     if (this.#isAsked || !this.#isWanted || this.#device.mayBeConnected) return;
     this.#isAsked = true;
     void this.#sync.once(requestIds(this.#id).soon);
+  }
+
+  /**
+   * With a network and without a way to the server it is the same: what waits may wait for hours, and a page
+   * that is killed has no last moment in which to ask.
+   */
+  #onStatus(backend: StoreBackend): void {
+    const { current } = backend.status;
+    const now = backend.runtime.clock.elapsed();
+    if (pendingTotal(current) === 0) this.#isAskedHeldUp = false;
+    else if (HELD_UP.has(current.blockedBy?.reason) && now - this.#heldUpAt >= HELD_UP_AGAIN_MS) {
+      if (this.#isAsked || this.#isAskedHeldUp || !this.#isWanted) return;
+      this.#isAskedHeldUp = true;
+      this.#heldUpAt = now;
+      void this.#sync.once(requestIds(this.#id).soon);
+    }
   }
 
   /** The network may be back: what failed for want of one is tried without its delay. */

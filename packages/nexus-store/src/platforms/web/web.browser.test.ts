@@ -198,6 +198,31 @@ describeInChromium('what was written', () => {
   });
 });
 
+describeInChromium('a server that cannot be reached over a network that is there', () => {
+  test('leaves what waits with the browser while the page is seen, for the case that it is killed', async () => {
+    const profile = await createProfile();
+    site.sync.cut = 'before';
+    const own = await launchBrowser({ profile: profile.path });
+    const { app } = await openTab({ own });
+    await app.start({ worker: WORKER });
+    const before = await app.tags();
+
+    await app.write(['a'], 'critical');
+    // By the policy alone it would be after a minute.
+    await expect.poll(() => app.tags(), { timeout: 20_000 }).toHaveLength(1);
+    await own.kill();
+    const next = await launchBrowser({ profile: profile.path });
+    const later = await openTab({ own: next });
+    const after = await later.app.tags();
+    await next.close();
+    await profile.remove();
+    site.sync.cut = 'never';
+
+    expect(before).toEqual([]);
+    expect(after).toEqual([expect.stringMatching(/^nexus-store\.sync\.soon#\d$/)]);
+  });
+});
+
 describeInChromium('a browser that is killed while it sends', () => {
   test(
     `${KILLS} times, goes on when it is started again: nothing lost, nothing twice, all in order`,
@@ -293,6 +318,32 @@ describeInChromium('six tabs and the worker', () => {
     await a.app.write(['x'], 'low');
 
     await seen;
+  });
+});
+
+describeInChromium('a tab under which the data of the site is cleared', () => {
+  test('shows that it is empty when people return to it, and goes on working', async () => {
+    const { app, page } = await openTab();
+    await app.start({ worker: WORKER });
+    site.sync.cut = 'before';
+    await app.showNotes();
+    await app.write(['a'], 'low');
+    await expect.poll(() => app.shownIds()).toEqual(['a']);
+
+    const session = await browser.debug(page);
+    await session.send('Storage.clearDataForOrigin', {
+      origin: site.origin,
+      storageTypes: 'indexeddb',
+    });
+    await show(page, false);
+    await show(page, true);
+    await expect.poll(() => app.shownIds()).toEqual([]);
+    site.sync.cut = 'never';
+    await app.write(['b'], 'critical');
+    await site.sync.until(hasArrived(1));
+
+    expect(await idsAt(site.sync)).toEqual(['b']);
+    expect(await app.shownIds()).toEqual(['b']);
   });
 });
 

@@ -50,7 +50,9 @@ export class FakeSyncManager {
     return {
       active,
       sync:
-        this.oneOffs === 'missing' ? undefined : { register: async (tag) => this.#register(tag) },
+        this.oneOffs === 'missing'
+          ? undefined
+          : { register: async (tag) => this.#register(tag), getTags: async () => this.tags },
       periodicSync:
         this.periodic === 'missing'
           ? undefined

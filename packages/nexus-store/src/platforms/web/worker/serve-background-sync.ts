@@ -120,9 +120,10 @@ async function prepare(
   const { runtime } = backend;
   backend.beHeadless();
   backend.linkWith(new BrowserLink(runtime, browser, backend, name ?? backend.databaseName ?? id));
-  const sync = new BrowserSync(runtime, Promise.resolve(scope.registration));
+  const ids = requestIds(id);
+  const sync = new BrowserSync(runtime, Promise.resolve(scope.registration), Object.values(ids));
   const deviceState = new WebDeviceState(browser);
-  const scheduler = new WorkerScheduler(runtime, deviceState, sync, requestIds(id).soon);
+  const scheduler = new WorkerScheduler(runtime, deviceState, sync, ids.soon);
   const service = new BackgroundSyncService(runtime, { backend, scheduler, deviceState, id });
   for (const task of tasks) service.registerTask(task);
   return { backend, service, scheduler, sync };
