@@ -2,6 +2,7 @@ import type { EntryId, Write } from 'nexus-store';
 import type { Operation, PlannedWrite } from '../plan/operations.ts';
 import type { AppContext } from '../world/app-context.ts';
 import { commandArgs, patchedFields, savedValue } from '../world/collections.ts';
+import type { DepartureOnDisk } from '../world/records.ts';
 import type { World } from '../world/world.ts';
 import { judge } from './begin.ts';
 import { unqueued } from './unqueued.ts';
@@ -89,8 +90,9 @@ export async function kept(
     for (const id of ids) {
       const { lives, vanished } = world.history;
       if (lives.has(Number(id.slice(1))) || vanished.has(id)) continue;
-      // Who closes a backend hears of nothing more.
-      if (context.isClosed && world.disk.departures.has(id.slice(1))) continue;
+      const mark = world.disk.departures.get(id.slice(1)) as DepartureOnDisk | undefined;
+      // A retry in the same commit has folded it into another one. Who closes a backend hears of nothing more.
+      if (mark?.outcome === 'moved' || (context.isClosed && mark !== undefined)) continue;
       world.fail('lost', `${id} was promised and never came to the database`);
     }
     return ids;

@@ -1,5 +1,5 @@
 import type { Commit } from '../world/disk.ts';
-import type { LeaseOnDisk } from '../world/records.ts';
+import { detailOf, type LeaseOnDisk } from '../world/records.ts';
 import { isDue, type NaiveQueue, type Unit } from './naive-queue.ts';
 import { name } from './records-agree.ts';
 import type { Scene } from './scene.ts';
@@ -38,8 +38,29 @@ export function checkClaims(
         !was.entries.some(({ position }) => leasedBefore.has(position))
       );
     });
-    for (const unit of left) checkAgainst(scene, unit, claimed, before);
+    const others = left.filter((unit) => !isSuspect(unit));
+    for (const unit of others) checkAgainst(scene, unit, claimed, before);
+    const [suspect] = claimed.filter(isSuspect);
+    if (suspect === undefined) continue;
+    if (claimed.length > 1)
+      scene.fail('suspect', `${name(suspect.leader)} is claimed together with others`);
+    const isDoubtful = scene.disk.gate?.isDoubtful === true && !commit.meta.some(isGate);
+    // What is low may wait for reasons of its own.
+    const better = isDoubtful ? others.find(({ rank }) => rank < LOWEST_RANK) : undefined;
+    if (better !== undefined)
+      scene.fail('suspect', `${name(suspect.leader)} is claimed before ${name(better.leader)}`);
   }
+}
+
+const LOWEST_RANK = 3;
+
+function isGate({ after }: Commit['meta'][number]): boolean {
+  return after?.name === 'gate:remote';
+}
+
+/** Requests that carried it alone found no way to the server: it waits for what those of others show. */
+function isSuspect(unit: Unit): boolean {
+  return detailOf(unit.leader).suspicion !== undefined;
 }
 
 function checkAgainst(

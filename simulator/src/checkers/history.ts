@@ -18,6 +18,8 @@ export interface Life {
   appliedKey: string | undefined;
   /** The commit that brought it, or brought it back to its lane. */
   bornIn: number;
+  /** The commit that brought what it carries and the key under which it is sent. */
+  madeIn: number;
   /** The commit in which it was given up and left its lane; retried, it is a mutation made now. */
   detachedIn: number | undefined;
   /** The seq of the entry that stands for this one as well. */
@@ -72,6 +74,7 @@ export class History {
         last: entry,
         isGone: false,
         bornIn: commit,
+        madeIn: commit,
         detachedIn: undefined,
         foldedInto: undefined,
         isErased: false,
@@ -88,6 +91,9 @@ export class History {
       life.bornIn = commit;
       life.after = detailOf(entry).after ?? [];
     }
+    const { last } = life;
+    if (last.payload !== entry.payload || last.idempotencyKey !== entry.idempotencyKey)
+      life.madeIn = commit;
     life.last = entry;
     life.isGone = false;
     if (detailOf(entry).isDetached === true) life.detachedIn = commit;

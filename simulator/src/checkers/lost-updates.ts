@@ -1,6 +1,6 @@
 import type { Value } from '../world/collections.ts';
 import type { Commit } from '../world/disk.ts';
-import { decode, type EntryOnDisk, type RowOnDisk } from '../world/records.ts';
+import { decode, detailOf, type EntryOnDisk, type RowOnDisk } from '../world/records.ts';
 import type { Scene } from './scene.ts';
 
 /**
@@ -17,7 +17,7 @@ export function checkLostUpdates({ fail }: Scene, commit: Commit): void {
     const holds = (entry: EntryOnDisk | undefined): boolean =>
       entry?.payload?.includes(mark) === true;
     const isMade =
-      commit.entries.some((entry) => holds(entry.after)) &&
+      commit.entries.some((entry) => holds(entry.after) && !isDecided(entry)) &&
       !commit.entries.some((entry) => holds(entry.before));
     if (!isMade || value.token !== token) continue;
     const old = valueOf(before)?.token ?? null;
@@ -27,6 +27,12 @@ export function checkLostUpdates({ fail }: Scene, commit: Commit): void {
       `${after.collection}/${after.id}: a transaction read ${read}, found ${old}, wrote ${token}`,
     );
   }
+}
+
+/** A conflict was decided: the value may be the server's. */
+function isDecided({ before, after }: Commit['entries'][number]): boolean {
+  if (before === undefined || after === undefined) return false;
+  return (detailOf(after).rounds ?? 0) > (detailOf(before).rounds ?? 0);
 }
 
 function valueOf(row: RowOnDisk | undefined): Value | null {

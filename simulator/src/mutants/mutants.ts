@@ -118,6 +118,12 @@ const coalescing: readonly Mutant[] = [
 
 const control: readonly Mutant[] = [
   mutant(
+    'forget what a waiting write was made on',
+    'core/queue/pins.ts',
+    'if (detailOf(entry).pinned !== undefined) return;',
+    'return;',
+  ),
+  mutant(
     'keep the indexes of the own version alone',
     'core/store/field-indexes.ts',
     'if (uow.state.indexes !== this.#number) return this.#maintainAnew(uow);',
@@ -173,6 +179,18 @@ const engine: readonly Mutant[] = [
     'core/sync/gate.ts',
     "uow.put('meta', [NAME], { name: NAME, value: JSON.stringify(gate) });",
     '',
+  ),
+  mutant(
+    'blame no entry for a way that breaks with it alone',
+    'core/sync/outcome-policy.ts',
+    'if (!outcomes.every(isNoWay)) return false;',
+    'return false;',
+  ),
+  mutant(
+    'send the entry that broke the way again before others',
+    'core/queue/claim.ts',
+    "suspects !== 'alone' && isSuspect(entry);",
+    'false;',
   ),
   mutant(
     'a new key for every attempt',

@@ -133,7 +133,7 @@ export function generatePlan(
     if ('do' in next) steps.push({ ...next, gapMs: draw.gapMs() });
     else steps.push(...next);
   }
-  const plan = indexed(discarded({ seed, settings, steps }));
+  const plan = poisoned(indexed(discarded({ seed, settings, steps })));
   return settings.storage === 'sqlite' ? torn(plan) : plan;
 }
 
@@ -157,6 +157,22 @@ const INDEXED_SHARE = 0.3;
 function indexed(plan: Plan): Plan {
   if (!createSeededRandom(plan.seed, 'indexes').chance(INDEXED_SHARE)) return plan;
   return { ...plan, settings: { ...plan.settings, isIndexed: true } };
+}
+
+/** In so many plans there is a write that no request gets past what stands before the server. */
+const POISON_SHARE = 0.15;
+
+/** Drawn apart from everything else, so that the other plans are the same without it. */
+function poisoned(plan: Plan): Plan {
+  const random = createSeededRandom(plan.seed, 'poison');
+  if (!random.chance(POISON_SHARE)) return plan;
+  const tokens = plan.steps.flatMap((step) =>
+    step.do === 'write' && step.write.kind !== 'delete' ? [step.write.token] : [],
+  );
+  if (tokens.length === 0) return plan;
+  const breaks = random.pick(['gateway', 'silence', 'page'] as const);
+  const poison = { token: random.pick(tokens), breaks };
+  return { ...plan, settings: { ...plan.settings, poison } };
 }
 
 /** So often the power fails in the middle of a commit. */

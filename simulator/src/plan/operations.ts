@@ -172,6 +172,8 @@ export interface WorldSettings {
   readonly isIndexed?: boolean;
   /** The driver. Default: memory. */
   readonly storage?: 'memory' | 'sqlite';
+  /** On the way of every request that carries this write something breaks, whatever the weather. */
+  readonly poison?: { readonly token: number; readonly breaks: 'gateway' | 'silence' | 'page' };
   /** SQLite moves its log into the file after so many pages. Default: as the driver says. */
   readonly checkpointPages?: number;
 }

@@ -1,7 +1,7 @@
 import { ProblemType, PROTOCOL_CONTENT_TYPE, type Fetch } from 'nexus-store/http';
 import type { WireOperation, WirePushRequest } from 'nexus-store/http';
 import type { SeededRandom, VirtualRuntime } from 'nexus-store/testing';
-import type { WeatherKind } from '../plan/operations.ts';
+import type { WeatherKind, WorldSettings } from '../plan/operations.ts';
 import { simulatedResponse } from './response.ts';
 import { EVENTS, Streams } from './streams.ts';
 import { problemAnswer, type Answer, type ModelServer } from './server.ts';
@@ -67,6 +67,7 @@ export class Network {
   /** Requests on their way, oldest first. */
   readonly #travelling = new Map<Flight, () => void>();
   readonly #streams: Streams;
+  readonly #poison: WorldSettings['poison'];
   #number = 0;
   /** The oldest credentials that are still accepted. */
   #generation = 1;
@@ -76,7 +77,9 @@ export class Network {
     server: ModelServer,
     random: SeededRandom,
     witness: NetworkWitness,
+    poison: WorldSettings['poison'],
   ) {
+    this.#poison = poison;
     this.#runtime = runtime;
     this.#server = server;
     this.#random = random;
@@ -89,7 +92,7 @@ export class Network {
     if (kind === 'offline') this.#streams.loseAll(0.7);
   }
 
-  /** From now on nothing goes wrong. */
+  /** From now on nothing goes wrong, but with a poisoned write. */
   heal(): void {
     this.#weather.length = 0;
     this.#isHealed = true;
@@ -274,10 +277,25 @@ export class Network {
       thereMs += Math.floor(random.exponential(6_000));
       backMs += Math.floor(random.exponential(6_000));
     }
-    const fate = this.#isHealed
-      ? ({ end: 'answered', isDoubled: false } as const)
-      : this.#fate(flight);
+    const fate =
+      this.#poisoned(flight) ??
+      (this.#isHealed ? ({ end: 'answered', isDoubled: false } as const) : this.#fate(flight));
     return { fate, thereMs, backMs };
+  }
+
+  /** What becomes of a request with the poisoned write. */
+  #poisoned({ operations }: Flight): Fate | undefined {
+    const poison = this.#poison;
+    if (poison === undefined || !operations.some(({ payload }) => carries(payload, poison.token)))
+      return undefined;
+    switch (poison.breaks) {
+      case 'gateway':
+        return { end: 'refused', answer: plain(504), isApplied: this.#random.chance(0.3) };
+      case 'silence':
+        return { end: 'lost', isNoticed: this.#random.chance(0.5) };
+      case 'page':
+        return { end: 'refused', answer: portal(this.#random), isApplied: false };
+    }
   }
 
   #fate(flight: Flight): Fate {
@@ -353,6 +371,13 @@ function portal(random: SeededRandom): Answer {
 
 function plain(status: number): Answer {
   return { status, headers: { 'content-type': 'text/plain' }, body: `error ${status}` };
+}
+
+/** True if the payload is that of a write, or of several that became one. */
+function carries(payload: unknown, token: number): boolean {
+  if (typeof payload !== 'object' || payload === null) return false;
+  const { token: own, tokens } = payload as { token?: unknown; tokens?: readonly unknown[] };
+  return own === token || tokens?.includes(token) === true;
 }
 
 function isAllApplied(answer: Answer): boolean {

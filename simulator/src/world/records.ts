@@ -59,6 +59,10 @@ export interface DetailOnDisk {
   readonly isEchoed?: boolean;
   readonly isDetached?: boolean;
   readonly failure?: { readonly code: string; readonly status?: number };
+  /** Its requests fail as if there were no way to the server. */
+  readonly suspicion?: { readonly failures: number; readonly isProven?: true };
+  /** How often a conflict of it was decided. */
+  readonly rounds?: number;
 }
 
 export interface GateOnDisk {
@@ -69,6 +73,8 @@ export interface GateOnDisk {
   readonly isUpgradeRequired: boolean;
   /** Partitions whose user's credentials were refused. */
   readonly unauthorised: readonly number[];
+  /** Nobody knows whether the endpoint works. */
+  readonly isDoubtful?: boolean;
 }
 
 export interface CountersOnDisk {

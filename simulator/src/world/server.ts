@@ -16,12 +16,16 @@ export interface Applied {
   readonly fingerprint: string;
   readonly version: string | null;
   readonly value: unknown;
+  /** The number of the last change of the entity by another device, up to this one; 0: there was none. */
+  readonly foreign: number;
 }
 
 interface Row {
   readonly value: unknown;
   readonly change: number;
   readonly operationId: string | null;
+  /** The number of the last change by another device; 0: there was none. */
+  readonly foreign: number;
   /** Monotonic milliseconds. */
   readonly at: number;
 }
@@ -196,6 +200,7 @@ export class ModelServer {
       return { id, status: 'retry', problem: problemOf(424, ProblemType.predecessorFailed) };
     }
     if (isBad(operation.payload)) return reject(ProblemType.refused);
+    const account = this.#account(principal);
     const current = this.#value(principal, ref);
     const version = this.#version(principal, ref);
     const conflict = (): WireResult => ({
@@ -217,7 +222,7 @@ export class ModelServer {
       isTold = true;
     } else if (current === null) {
       if (kind === 'update') return conflict();
-      applied.push({ principal, operation, fingerprint, version, value: undefined });
+      applied.push({ principal, operation, fingerprint, version, value: undefined, foreign: 0 });
       return { id, status: 'applied', ...(version === null ? {} : { version }) };
     } else {
       if (operation.base !== undefined && operation.base !== version) return conflict();
@@ -227,13 +232,17 @@ export class ModelServer {
           operation.patch === true ? { ...(current as object), ...(payload as object) } : payload;
       isTold = operation.patch === true;
     }
-    this.#put(principal, ref, value, operation.idempotencyKey);
+    // The answer to a command shows all there is.
+    const isUnconditional =
+      kind === 'create' || isTold || (kind === 'delete' && operation.base === undefined);
+    this.#put(principal, ref, value, operation.idempotencyKey, isUnconditional);
     const done: Applied = {
       principal,
       operation,
       fingerprint,
       version: this.#version(principal, ref),
       value: isTold ? value : undefined,
+      foreign: account.rows.get(ref)?.foreign ?? 0,
     };
     applied.push(done);
     return appliedResult(operation, done);
@@ -263,10 +272,20 @@ export class ModelServer {
     return row === undefined ? null : `v${row.change}`;
   }
 
-  #put(principal: string, ref: string, value: unknown, operationId: string | null): void {
+  /** @param isUnconditional whatever stood there was not to be looked at */
+  #put(
+    principal: string,
+    ref: string,
+    value: unknown,
+    operationId: string | null,
+    isUnconditional = false,
+  ): void {
     const account = this.#account(principal);
     account.change += 1;
-    account.rows.set(ref, { value, change: account.change, operationId, at: this.#elapsed() });
+    const { change } = account;
+    const before = isUnconditional ? 0 : (account.rows.get(ref)?.foreign ?? 0);
+    const foreign = operationId === null ? change : before;
+    account.rows.set(ref, { value, change, operationId, foreign, at: this.#elapsed() });
   }
 }
 

@@ -16,6 +16,7 @@ import { checkIndexes } from '../checkers/indexes.ts';
 import { checkFolds } from '../checkers/folds.ts';
 import { checkLostUpdates } from '../checkers/lost-updates.ts';
 import { checkVersions } from '../checkers/versions.ts';
+import { UnseenRule } from '../checkers/unseen.ts';
 import { Waits } from '../checkers/waits.ts';
 import type { Plan, WorldSettings } from '../plan/operations.ts';
 import type { Survivors } from '../power/medium.ts';
@@ -47,6 +48,7 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
   readonly network: Network;
   readonly history = new History();
   readonly traffic: TrafficRules;
+  readonly unseen: UnseenRule = new UnseenRule(this);
   readonly waits = new Waits();
   readonly contexts: (AppContext | undefined)[] = [undefined, undefined];
   violation: Violation | undefined;
@@ -86,7 +88,7 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
     this.server = new ModelServer(this, () => this.runtime.clock.elapsed());
     this.traffic = new TrafficRules(this);
     const random = createSeededRandom(plan.seed, 'network');
-    this.network = new Network(this.runtime, this.server, random, this);
+    this.network = new Network(this.runtime, this.server, random, this, plan.settings.poison);
     this.#queue = new NaiveQueue(this.disk, this.history);
     this.#parts = {
       runtime: this.runtime,
@@ -229,6 +231,7 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
     checkDiscards(this, commit, context.backend.partition, signOuts);
     checkLostUpdates(this, commit);
     checkVersions(this, commit);
+    this.unseen.onCommit(commit);
     checkIndexes(this, commit);
     this.waits.onCommit(commit, this.runtime.clock.now());
     this.#queue = new NaiveQueue(this.disk, this.history);
@@ -302,6 +305,7 @@ export class World implements ServerWitness, NetworkWitness, ContextWitness, Sce
       `server applies ${operation.id} ${operation.idempotencyKey.slice(-6)} -> ${version}`,
     );
     this.traffic.onApplied(applied);
+    this.unseen.onApplied(applied);
     this.network.hint(applied.principal, operation.collection);
   }
 
