@@ -189,6 +189,16 @@ const CASES: Readonly<Record<string, HostileCase>> = {
     collection: ['undefined', 'text'],
     limit: UNDEFINED,
   }),
+  'watchSyncMark(x, id)': {
+    call: (x) => backendOf().watchSyncMark(x, 'a'),
+    accepts: ['text'],
+    names: 'collection',
+  },
+  'watchSyncMark(collection, x)': {
+    call: (x) => backendOf().watchSyncMark('notes', x),
+    accepts: IDS,
+    names: 'watchSyncMark needs an id',
+  },
   ...optionCases('deadLetters', (filter) => backendOf().deadLetters(filter), {
     collection: ['undefined', 'text'],
     code: ['undefined', 'text'],

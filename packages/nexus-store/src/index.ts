@@ -133,7 +133,9 @@ export {
   type PendingChangesOptions,
   type PendingOnSignOut,
   type SignOutOptions,
+  type SyncMark,
 } from './core/store/store-backend.ts';
+export type { WithoutStore } from './core/store/collection-registry.ts';
 export type { ReadPolicy, StoreConfig, WritePolicy } from './core/store/collection-config.ts';
 export type { DeadLetterFilter } from './core/store/dead-letters.ts';
 export type { Comparison, OrderBy, Page, Query, Where } from './core/store/query.ts';

@@ -253,6 +253,20 @@ function testMutations(law: Law, expect: Expect): void {
     expect((await bench.keys()).includes(stale.idempotencyKey)).toBe(false);
   });
 
+  law(
+    'what was made on nothing that the server ever had conflicts with what is there',
+    async (bench) => {
+      await bench.apply(bench.entry('a'));
+
+      for (const operation of ['update', 'delete'] as const) {
+        const outcome = await bench.pushOne(
+          bench.entry('a', { ...update, operation, baseVersion: '' }),
+        );
+        expect(outcome).toMatchObject({ kind: 'conflict', remote: { title: 'first' } });
+      }
+    },
+  );
+
   law('an update without a base is applied to whatever is there', async (bench) => {
     await bench.apply(bench.entry('a'));
 

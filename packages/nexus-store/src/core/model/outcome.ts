@@ -36,6 +36,8 @@ export type Outcome =
       readonly ambiguous: boolean;
       /** The server's own wish, a floor for the next attempt. */
       readonly retryAfterMs?: number;
+      /** The remote held it back because of `maySend`: that says nothing of the server. */
+      readonly withheld?: boolean;
       /** Nothing will work until the app is upgraded (426). */
       readonly upgradeRequired?: boolean;
       readonly failure: SyncFailure;

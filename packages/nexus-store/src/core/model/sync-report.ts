@@ -12,8 +12,9 @@ export interface SyncReport {
   readonly remaining: number;
   /**
    * - `drained`: nothing was left that may be sent now.
-   * - `deadline`: the window or the budget ended.
-   * - `offline`: the server could not be reached.
+   * - `deadline`: the window or the budget ended, or what was fetched was out of date each time it came,
+   *   since writes of the same rows were acknowledged meanwhile. The rest is for a run soon after.
+   * - `offline`: the server could not be reached, or the backend was made without a remote.
    * - `blocked`: the server asked to wait, refused the credentials, or wants a newer app.
    * - `aborted`: the caller's signal. `paused`: `pause` is in force.
    */

@@ -10,7 +10,8 @@ import type { Outcome } from '../model/outcome.ts';
  * - An outcome says `applied` only on an acknowledgement that was recognised for what it is.
  * - Applying is idempotent by `idempotencyKey`; entries of one group are applied together or not at all.
  * - A remote that waits before it sends (for credentials, say) or sends more than one request for a call
- *   asks `context.maySend()` right before each. What it withholds is `retry` of the endpoint, not ambiguous.
+ *   asks `context.maySend()` right before each. What it withholds is `retry` of the endpoint, `withheld`, and
+ *   not ambiguous.
  * - When `context.signal` aborts, `push` settles soon, with ambiguous outcomes for what was under way.
  * - Credentials are attached at send time and are never part of an entry.
  * - `pull` resolves with one page, or rejects with a `RemoteError` (`remote/cursor-expired` asks for a
@@ -61,7 +62,11 @@ export interface OutgoingEntry {
   readonly command: string | null;
   /** True if the payload holds only the changed fields. */
   readonly isPatch: boolean;
-  /** The version this mutation was made on; null if the server has not told us of one. */
+  /**
+   * The version this mutation was made on; null if the server has not told us of one. The empty text if it was
+   * made on what this device alone had, and the server has come by the entity in another way: no version at all,
+   * so the two are in conflict.
+   */
   readonly baseVersion: string | null;
   /** The payload as JSON text, ready to be put on the wire; null for a delete. */
   readonly payloadJson: string | null;

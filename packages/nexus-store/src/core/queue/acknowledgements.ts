@@ -15,10 +15,13 @@ type StoredAcknowledgement = readonly [number, string, EntityId, string];
 
 /** So many transactions are remembered. A page that takes longer is fetched again. */
 const KEPT = 64;
+/** A queue that is counted anew leaves the records of before behind. */
+const MOST = 1_000;
+const PREFIX = 'acknowledged';
 
 /**
- * Remembers what the server said of rows that are pulled. A page that was asked for before may be older, and
- * only storage knows what other contexts and direct writes have heard meanwhile.
+ * Remembers what the server said of rows that are pulled, in whatever context. A page that was asked for before
+ * may be older, and only storage knows what other contexts and direct writes have heard meanwhile.
  */
 export function noteAcknowledgements(
   uow: UnitOfWork,
@@ -66,6 +69,24 @@ export async function acknowledgedSince(
   return found;
 }
 
+/** What was acknowledged to a user who has discarded everything; what stands beside it stays. */
+export async function forgetAcknowledgements(uow: UnitOfWork, partition: number): Promise<void> {
+  const records = await uow.scan('meta', {
+    from: [`${PREFIX}:`],
+    to: [`${PREFIX};`],
+    limit: MOST,
+  });
+  for (const { name } of records) {
+    const key = name as string;
+    const stored = await readFact<readonly StoredAcknowledgement[]>(uow, key, isList);
+    const others = stored?.filter(([itsPartition]) => itsPartition !== partition);
+    if (others !== undefined && others.length === stored?.length) continue;
+    // Without the record nobody knows, and a page on its way is fetched again.
+    if (others === undefined) uow.delete('meta', [key]);
+    else uow.put('meta', [key], { name: key, value: JSON.stringify(others) });
+  }
+}
+
 function nameOf(number: number): string {
-  return `acknowledged:${number}`;
+  return `${PREFIX}:${number}`;
 }

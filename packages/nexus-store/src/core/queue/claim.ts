@@ -4,6 +4,7 @@ import { unitOf } from './lookup.ts';
 import { setAside } from './set-aside.ts';
 import { place, placeAll } from './place.ts';
 import { rankOfPosition, readyRange } from './position.ts';
+import { isSuspect, leastSuspected } from './suspicion.ts';
 import { isLeaseOver, LONGEST_WAIT_MS, positionsIn } from './leases.ts';
 import {
   entryBytes,
@@ -39,6 +40,11 @@ export interface ClaimRequest {
   readonly deferLow?: boolean;
   /** Heads that waited this long compete one class higher (never as critical). Default: off. */
   readonly agingMs?: number | null;
+  /**
+   * Entries that something is held against (`Suspicion`). `alone`: in their turn, each in a claim of its own.
+   * `last`: the same, once nothing else is left. `never`: not now. Default: `alone`.
+   */
+  readonly suspects?: 'alone' | 'last' | 'never';
 }
 
 /** Entries taken for a bounded time. Only who presents the fence may settle them. */
@@ -105,7 +111,7 @@ export async function claimEntries(
   if (due.length > 0 || isShort) {
     ready = await scanReady(uow, request, request.limit + leased.size);
   }
-  let { entries, damaged } = await chooseEntries(uow, request, ready);
+  let { entries, damaged } = await choosePastSuspects(uow, request, ready);
   const tried = new Set<EntryRecord['seq'] | undefined>();
   while (damaged.some(([head]) => !tried.has(head?.seq))) {
     for (const unit of damaged) {
@@ -113,7 +119,7 @@ export async function claimEntries(
       await setAside(uow, unit, request.now);
     }
     ready = await scanReady(uow, request, request.limit + leased.size);
-    ({ entries, damaged } = await chooseEntries(uow, request, ready));
+    ({ entries, damaged } = await choosePastSuspects(uow, request, ready));
   }
   if (entries.length === 0) return undefined;
   const fence = uow.takeFence();
@@ -230,6 +236,21 @@ interface Choice {
   readonly entries: readonly EntryRecord[];
   /** Entries and transactions that cannot be sent as they were made. */
   readonly damaged: readonly (readonly EntryRecord[])[];
+  /** Only suspects were found so far, and there is more to look at. */
+  readonly isCut: boolean;
+}
+
+/** Reads on while it finds suspects only: there are as many as probes have failed, and mostly none. */
+async function choosePastSuspects(
+  uow: UnitOfWork,
+  request: ClaimRequest,
+  from: ReadyEntries,
+): Promise<Choice> {
+  for (let ready = from; ;) {
+    const choice = await chooseEntries(uow, request, ready);
+    if (!choice.isCut) return choice;
+    ready = await scanReady(uow, request, ready.limit * 2);
+  }
 }
 
 async function chooseEntries(
@@ -238,13 +259,17 @@ async function chooseEntries(
   ready: ReadyEntries,
 ): Promise<Choice> {
   const leased = await uow.leasedPositions();
+  const { maxBytes = Infinity, suspects = 'alone' } = request;
   const candidates = candidatesOf(request, ready);
-  const isUrgent = request.deferLow === true && (candidates[0]?.rank ?? LOWEST_RANK) <= 1;
-  const { maxBytes = Infinity } = request;
+  const isPassed = ({ entry }: Candidate): boolean => suspects !== 'alone' && isSuspect(entry);
+  const best = candidates.find((candidate) => !isPassed(candidate))?.rank ?? LOWEST_RANK;
+  const isUrgent = request.deferLow === true && best <= 1;
   const chosen: EntryRecord[] = [];
   const damaged: (readonly EntryRecord[])[] = [];
+  const passed: (readonly EntryRecord[])[] = [];
   let bytes = 0;
-  for (const { rank, entry } of candidates) {
+  for (const candidate of candidates) {
+    const { rank, entry } = candidate;
     if (chosen.length >= request.limit || (isUrgent && rank === LOWEST_RANK)) break;
     if (leased.has(entry.position)) continue;
     const unit = await unitOf(uow, entry);
@@ -252,14 +277,24 @@ async function chooseEntries(
       damaged.push(unit);
       continue;
     }
+    if (isPassed(candidate)) {
+      passed.push(unit);
+      continue;
+    }
+    const isLoner = isSuspect(entry);
+    if (isLoner && chosen.length > 0) break;
     // A transaction is never cut, and nothing less urgent goes in its place: it waits for a claim of
     // its own.
     if (chosen.length > 0 && chosen.length + unit.length > request.limit) break;
     for (const { payload } of unit) bytes += entryBytes(payload);
     if (chosen.length > 0 && bytes > maxBytes) break;
     for (const member of unit) chosen.push(member);
+    if (isLoner) break;
   }
-  return { entries: chosen, damaged };
+  if (chosen.length > 0 || passed.length === 0) return { entries: chosen, damaged, isCut: false };
+  const isCut = ready.ranges.some((range) => range.length >= ready.limit);
+  const turn = isCut || suspects === 'never' ? [] : (leastSuspected(passed) ?? []);
+  return { entries: turn, damaged, isCut };
 }
 
 /** Heads in the order to send them, claimed ones included. */

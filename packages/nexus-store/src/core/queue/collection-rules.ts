@@ -12,6 +12,8 @@ export interface CollectionRules {
   readonly onRejected: OnRejected;
   /** A pull brings what the server has, so that nothing need be guessed. Absent: nothing is known of it. */
   readonly isPulled?: boolean | undefined;
+  /** This context has no store for the collection: what its commands do, say, is known elsewhere. */
+  readonly isUnknown?: boolean | undefined;
   /** The id that a value names itself by. Absent: nothing is known of it. */
   readonly idOf?: ((value: unknown) => unknown) | undefined;
 }
@@ -39,8 +41,12 @@ export type OnRejected = 'park' | 'skip' | 'revert';
 
 export const DEFAULT_RULES: CollectionRules = { coalesce: true, onRejected: 'park' };
 
-/** Of a collection that this app has no store for, a command line say: whether to fold is not known. */
-export const UNKNOWN_RULES: CollectionRules = { ...DEFAULT_RULES, coalesce: false };
+/** Of a collection that this context has no store for, that of a command line, say. */
+export const UNKNOWN_RULES: CollectionRules = {
+  ...DEFAULT_RULES,
+  coalesce: false,
+  isUnknown: true,
+};
 
 /** The rules of a collection by its name. */
 export type RulesOf = (collection: string) => CollectionRules;

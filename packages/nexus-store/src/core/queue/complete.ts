@@ -1,9 +1,11 @@
 import type { CollectionRules, RulesOf } from './collection-rules.ts';
 import { releaseDependents } from './dependencies.ts';
-import { applyMutation, settleRowOf } from './fold.ts';
+import { applyMutation, settleNews } from './fold.ts';
 import { leaveLane } from './lanes.ts';
-import { findEntry, rowOf } from './lookup.ts';
-import { detailOf, entryBytes, withDetail, type EntryRecord, type RowRecord } from './records.ts';
+import { rowOf } from './lookup.ts';
+import { effectOn, handOn } from './pins.ts';
+import { isPulledByAny } from './pulled.ts';
+import { detailOf, entryBytes, type EntryRecord, type RowRecord } from './records.ts';
 import { discount } from './removal.ts';
 import type { Complete } from './settlement.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
@@ -78,9 +80,10 @@ export async function completeEntry(
   const row = await rowOf(uow, entry);
   if (row === undefined || detailOf(entry).isDetached === true) return false;
   const rules = rulesOf(entry.collection);
-  const isNewer = isOvertaken || isPullNewer(entry, row, rules);
+  const isNewer = isOvertaken || (await isPullNewer(uow, entry, row, rules));
   const isPulled = isNewer || detailOf(entry).isEchoed === true;
-  // The base of what waits behind moves forward: it was made on top of what the server has now.
+  // The base of what waits behind moves forward: it was made on top of what the server has now. Where others
+  // have changed the row since, it keeps what it was made on.
   uow.putRow(
     isPulled
       ? { ...row, fetchedAt: fetchedAt(uow, row, answer) }
@@ -91,11 +94,19 @@ export async function completeEntry(
           fetchedAt: fetchedAt(uow, row, answer),
         },
   );
+  const { pinned } = detailOf(entry);
   await leaveLane(uow, entry);
-  await unpinHead(uow, entry);
+  // A command is taken on top of whatever is there: that others changed the row is still news to the rest.
+  const isCommand = entry.operation === 'command';
+  if (pinned !== undefined && (isPulled || isCommand)) {
+    const isUnchanged = !isCommand && detailOf(entry).isEchoed !== true;
+    const version = (isUnchanged ? answer.version : undefined) ?? pinned.version;
+    await handOn(uow, entry, { version, value: effectOn(pinned.value, entry, rules) });
+  }
   // The app sees the effect already, unless the server knows more or a transaction changed places.
   const isSeen = answer.value === undefined && !isPulled && row.head === entry.seq;
-  if (!isSeen) await settleRowOf(uow, entry, rules);
+  const after = isSeen ? undefined : await rowOf(uow, entry);
+  if (after !== undefined) await settleNews(uow, after, rules);
   return isNewer;
 }
 
@@ -105,7 +116,10 @@ function applied(
   answer: Complete,
   rules: CollectionRules,
 ): string | null {
-  return answer.value === null ? null : applyMutation(row.shadow, entry, rules);
+  if (answer.value === null) return null;
+  // What the app sees was worked out where its commands are known, and nothing else waits.
+  if (rules.isUnknown === true && row.depth === 1) return row.value;
+  return applyMutation(row.shadow, entry, rules);
 }
 
 /**
@@ -114,17 +128,14 @@ function applied(
  * it. The same goes for an entry that came back with an unknown fate: it may have taken effect before what
  * the row shows, and if it did only now, a pull brings it.
  */
-function isPullNewer(entry: EntryRecord, row: RowRecord, rules: CollectionRules): boolean {
+async function isPullNewer(
+  uow: UnitOfWork,
+  entry: EntryRecord,
+  row: RowRecord,
+  rules: CollectionRules,
+): Promise<boolean> {
   const { isRevived, pinned } = detailOf(entry);
-  if (isRevived === true && rules.isPulled === true) return true;
-  return pinned !== undefined && row.version !== null;
-}
-
-/** What waited behind an applied entry is based on it now, whatever it was pinned to. */
-async function unpinHead(uow: UnitOfWork, entry: EntryRecord): Promise<void> {
-  const row = await rowOf(uow, entry);
-  if (row === undefined || row.head === null) return;
-  const head = await findEntry(uow, entry.partition, row.head);
-  if (head !== undefined && detailOf(head).pinned !== undefined)
-    uow.putEntry(withDetail(head, { pinned: undefined }));
+  const { partition, collection } = entry;
+  if (isRevived === true && (await isPulledByAny(uow, rules, partition, collection))) return true;
+  return pinned !== undefined && pinned.isInherited !== true && row.version !== null;
 }

@@ -1,8 +1,9 @@
 import type { CollectionRules } from './collection-rules.ts';
 import { noteDeparture } from './departures.ts';
 import { nameOf } from './entry-view.ts';
-import { applyMutation, settleRow, settleRowOf } from './fold.ts';
+import { applyMutation, settleNews, settleRowOf } from './fold.ts';
 import { findEntry, laneEntries, rowOf } from './lookup.ts';
+import { baseOf, pinFollower } from './pins.ts';
 import { place } from './place.ts';
 import { detailOf, withDetail, type EntryRecord, type RowRecord } from './records.ts';
 import { recountBytes, removeEntries, setState } from './removal.ts';
@@ -40,8 +41,10 @@ export async function rebaseEntry(
   const row = await rowOf(uow, entry);
   if (row === undefined) return;
   const { remote } = decision;
-  if (remote.isTakenBack !== true)
+  if (remote.isTakenBack !== true) {
+    await pinFollower(uow, entry, row, rules, decision.use === 'remote');
     uow.putRow({ ...row, shadow: remote.value, version: remote.version });
+  }
   if (decision.use === 'remote') {
     await removeEntries(uow, [entry]);
     await noteDeparture(uow, entry.seq, { outcome: 'superseded' });
@@ -73,15 +76,23 @@ function rebased(
     },
   );
   if (decision.use === 'merged') return withMerged(settled, decision);
-  const exists = decision.remote.value !== null;
-  if (entry.operation === 'create' && exists) return { ...settled, operation: 'update' };
-  if (entry.operation === 'update' && !exists) {
-    // The server has nothing to lay a patch over: what the app sees is made anew, whole.
-    const base = detail.pinned === undefined ? row.shadow : detail.pinned.value;
-    const payload = detail.isPatch === true ? applyMutation(base, settled, rules) : entry.payload;
-    return withDetail({ ...settled, operation: 'create', payload }, { isPatch: undefined });
-  }
-  return settled;
+  return sendable(settled, baseOf(entry, row).value, decision.remote, rules);
+}
+
+/** An entry as it can be sent to a server that has this, made on `base`. */
+function sendable(
+  entry: EntryRecord,
+  base: string | null,
+  remote: RemoteState,
+  rules: CollectionRules,
+): EntryRecord {
+  const exists = remote.value !== null;
+  if (entry.operation === 'create' && exists) return { ...entry, operation: 'update' };
+  if (entry.operation !== 'update' || exists) return entry;
+  // The server has nothing to lay a patch over: what the app sees is made anew, whole.
+  const isPatch = detailOf(entry).isPatch === true;
+  const payload = isPatch ? applyMutation(base, entry, rules) : entry.payload;
+  return withDetail({ ...entry, operation: 'create', payload }, { isPatch: undefined });
 }
 
 function withMerged(entry: EntryRecord, decision: ConflictDecision): EntryRecord {
@@ -110,7 +121,8 @@ export async function rebaseOnPull(
     // It is on the server: nothing may be folded into it, and whatever is answered now, it is done.
     uow.putEntry(withDetail({ ...head, ambiguous: 1 }, { isEchoed: true }));
   } else if (head !== undefined) {
-    const { pinned = { version: row.version, value: row.shadow } } = detailOf(head);
+    const { version, value } = baseOf(head, row);
+    const pinned = { version, value };
     // Whoever decides a waiting conflict decides against what the server has now.
     const conflict = head.state === 'conflict' ? remote : detailOf(head).conflict;
     uow.putEntry(withDetail(head, { pinned, conflict }));
@@ -118,7 +130,34 @@ export async function rebaseOnPull(
   if (row.depth > 1) await tellParked(uow, row, remote);
   const moved = { ...row, shadow: remote.value, version: remote.version };
   uow.putRow(moved);
-  await settleRow(uow, moved, rules);
+  await settleNews(uow, moved, rules);
+}
+
+/**
+ * The server has taken a write of this device that did not go through the queue. What was queued meanwhile was
+ * written after it, so it is sent on top of it, unless it is on its way already.
+ */
+export async function rebaseOnOwn(
+  uow: UnitOfWork,
+  row: RowRecord,
+  remote: RemoteState,
+  rules: CollectionRules,
+): Promise<void> {
+  const head = row.head === null ? undefined : await findEntry(uow, row.partition, row.head);
+  if (head === undefined || head.state !== null || (await mayBeSent(uow, head)))
+    return rebaseOnPull(uow, row, remote, false, rules);
+  const moved = { ...row, shadow: remote.value, version: remote.version };
+  uow.putRow(moved);
+  const next = sendable(head, baseOf(head, row).value, remote, rules);
+  if (next !== head) {
+    recountBytes(uow, head, next.payload);
+    uow.putEntry(next);
+  }
+  await settleNews(uow, moved, rules);
+}
+
+async function mayBeSent(uow: UnitOfWork, { ambiguous, position }: EntryRecord): Promise<boolean> {
+  return ambiguous === 1 || (await uow.leasedPositions()).has(position);
 }
 
 /** In a transaction with several writes of one entity a later one may be parked. */

@@ -9,12 +9,13 @@ import { foldBehind } from './fold-behind.ts';
 import { regroup } from './groups.ts';
 import { claimStates } from './leases.ts';
 import type { QueueLimits } from './limits.ts';
-import { dependentsOf, findEntry, laneEntries, membersOf, rowOf, unitOf } from './lookup.ts';
+import { dependentsOf, findEntry, laneEntries, membersOf, rowOf } from './lookup.ts';
 import { placeSeq } from './place.ts';
 import { isReady } from './position.ts';
 import { reattach } from './reattach.ts';
 import { detailOf, keyAgain, withDetail, type EntryRecord } from './records.ts';
 import { removeEntries, reprioritiseEntry, setState } from './removal.ts';
+import { disband, wholeUnit } from './set-aside.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /** What became of a wish to cancel. Only `cancelled` changed something. */
@@ -41,7 +42,7 @@ export async function cancelEntry(
 ): Promise<CancelResult> {
   const entry = await findEntry(uow, partition, seq);
   if (entry === undefined) return 'not-found';
-  const unit = await unitOf(uow, entry);
+  const { entries: unit, isTorn } = await wholeUnit(uow, entry);
   const claims = await claimStates(uow, now);
   // A transaction is claimed by all its positions, an entry by its own.
   const isHeld = ({ position }: EntryRecord): boolean => claims.get(position) === 'held';
@@ -52,6 +53,7 @@ export async function cancelEntry(
   for (const member of unit) {
     if (await isNeeded(uow, member, unit)) return 'has-dependents';
   }
+  if (isTorn) await disband(uow, unit);
   await revertEntries(uow, unit, rulesOf);
   for (const member of unit) {
     uow.notify({ type: 'entry-cancelled', ...nameOf(member) });
@@ -131,14 +133,24 @@ export async function reviveEntry(
     const again = await reattach(uow, entry, newKey, limits, rulesOf);
     return resultOf(uow, partition, again);
   }
-  const unit = await unitOf(uow, entry);
+  const unit = await unitToRenew(uow, entry);
   for (const member of unit) {
     if (!leased.has(member.position) && member.state !== 'conflict') renew(uow, member, newKey);
   }
-  const { group } = detailOf(entry);
+  const { group } = detailOf(unit[0] ?? entry);
   if (group === undefined) await placeSeq(uow, partition, seq);
   else await regroup(uow, partition, group, await membersOf(uow, entry));
   return resultOf(uow, partition, unit[0]?.seq ?? seq);
+}
+
+/** What is tried again together. Those that nobody can put together any more are tried one by one. */
+async function unitToRenew(uow: UnitOfWork, entry: EntryRecord): Promise<readonly EntryRecord[]> {
+  const { entries, isTorn } = await wholeUnit(uow, entry);
+  if (!isTorn) return entries;
+  if (entry.state !== 'dead') return [entry];
+  await disband(uow, [entry]);
+  const alone = await findEntry(uow, entry.partition, entry.seq);
+  return alone === undefined ? [] : [alone];
 }
 
 async function resultOf(
@@ -177,7 +189,8 @@ export async function discardEntry(
 ): Promise<boolean> {
   const entry = await findEntry(uow, partition, seq);
   if (entry === undefined || entry.state !== 'dead') return false;
-  const unit = await unitOf(uow, entry);
+  const { entries: unit, isTorn } = await wholeUnit(uow, entry);
+  if (isTorn) await disband(uow, unit);
   for (const member of unit) await orphan(uow, member, unit, rulesOf);
   await revertEntries(uow, unit, rulesOf);
   for (const member of unit) {

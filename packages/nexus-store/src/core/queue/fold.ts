@@ -61,15 +61,31 @@ export function mergePatch(text: string | null, patch: string | null): string {
   return encodeValue({ ...value, ...fields });
 }
 
+interface LocalValue {
+  readonly text: string | null;
+  /** False where commands wait whose effect only other contexts know; the text is without it. */
+  readonly isWhole: boolean;
+}
+
 /** What the app should see: the server's value with everything that waits laid over it. */
-export async function localValue(
+async function localValue(
   uow: UnitOfWork,
   row: RowRecord,
   rules: CollectionRules,
-): Promise<string | null> {
+): Promise<LocalValue> {
   let text = row.shadow;
-  for (const entry of await laneEntries(uow, row)) text = applyMutation(text, entry, rules);
-  return text;
+  let isWhole = true;
+  for (const entry of await laneEntries(uow, row)) {
+    if (text !== null && hasUnknownEffect(entry, rules)) isWhole = false;
+    text = applyMutation(text, entry, rules);
+  }
+  return { text, isWhole };
+}
+
+function hasUnknownEffect(entry: EntryRecord, rules: CollectionRules): boolean {
+  if (rules.isUnknown !== true || entry.operation !== 'command') return false;
+  const { isEchoed, isDamaged } = detailOf(entry);
+  return isEchoed !== true && isDamaged !== true;
 }
 
 /** What the app saw before this entry of the lane was made. */
@@ -94,16 +110,25 @@ export async function settleRowOf(
   rules: CollectionRules,
 ): Promise<void> {
   const row = await rowOf(uow, entry);
-  if (row !== undefined) await settleRow(uow, row, rules);
+  if (row === undefined || row.depth === 0) return;
+  putValue(uow, row, (await localValue(uow, row, rules)).text);
 }
 
-/** A row without anything waiting is settled already: its value is the server's. */
-export async function settleRow(
+/**
+ * The same after the server said something of it. Where nobody here can tell what the app should see, it goes on
+ * seeing what it sees, until its own context looks or the server says. Without anything waiting a row is settled
+ * already: its value is the server's.
+ */
+export async function settleNews(
   uow: UnitOfWork,
   row: RowRecord,
   rules: CollectionRules,
 ): Promise<void> {
   if (row.depth === 0) return;
-  const value = await localValue(uow, row, rules);
+  const { text, isWhole } = await localValue(uow, row, rules);
+  if (isWhole) putValue(uow, row, text);
+}
+
+function putValue(uow: UnitOfWork, row: RowRecord, value: string | null): void {
   if (value !== row.value) uow.putRow({ ...row, value });
 }

@@ -9,6 +9,10 @@ import type { UnitOfWork } from './unit-of-work.ts';
 /** Questions about the queue that change nothing. */
 
 const PAGE = 256;
+/** Mostly what waits comes right behind what is known to be settled. */
+const FIRST_PAGE = 8;
+/** A few milliseconds at most. */
+const PASS_STEP = 1_000;
 const RANKS = [0, 1, 2, 3] as const;
 
 /** Entries whose time to live is over and that nobody is sending, oldest first; some of them. */
@@ -65,6 +69,8 @@ export interface Standing {
    * conflict; null if there is none.
    */
   readonly oldestAt: number | null;
+  /** How much that does not wait was looked through to find it; if it is much, see `passSettled`. */
+  readonly passed: number;
 }
 
 /** A few records, whatever the queue holds, asked for all at once: mostly one journey to the storage. */
@@ -94,7 +100,8 @@ export async function readStanding(
     readyRank: await bestFree(uow, partition, heads, leased),
     dueAt: times.length === 0 ? null : Math.min(...times),
     claimed,
-    oldestAt: oldest?.enqueuedAt ?? null,
+    oldestAt: oldest.entry?.enqueuedAt ?? null,
+    passed: oldest.passed,
   };
 }
 
@@ -173,16 +180,37 @@ async function oldestOf(
   partition: number,
   heads: Heads,
   parked: EntryPlace | undefined,
-): Promise<EntryPlace | undefined> {
+): Promise<{ readonly entry: EntryPlace | undefined; readonly passed: number }> {
   const [oldest] = heads.filter((head) => head !== undefined).sort((a, b) => a.seq - b.seq);
   const before = oldest?.seq ?? Infinity;
+  let passed = 0;
+  let limit = FIRST_PAGE;
   for (let place = parked; place !== undefined && place.seq < before;) {
-    if (place.state === null) return place;
-    const page = await scanParked(uow, partition, place.seq, before, PAGE);
-    place =
-      page.find(({ state }) => state === null) ?? (page.length < PAGE ? undefined : page.at(-1));
+    if (place.state === null) return { entry: place, passed };
+    await uow.loadState();
+    const after = Math.max(place.seq, uow.state.parkedFrom(partition) - 1);
+    const page = await scanParked(uow, partition, after, before, limit);
+    const waiting = page.findIndex(({ state }) => state === null);
+    passed += waiting < 0 ? page.length : waiting;
+    place = waiting >= 0 ? page[waiting] : page.length < limit ? undefined : page.at(-1);
+    limit = PAGE;
   }
-  return oldest;
+  return { entry: oldest, passed };
+}
+
+/**
+ * Remembers that dead letters and conflicts are all that is parked in the beginning, as far as it comes.
+ *
+ * @returns true if there may be more of them
+ */
+export async function passSettled(uow: UnitOfWork, partition: number): Promise<boolean> {
+  if (uow.state.isClosed(partition)) return false;
+  const after = uow.state.parkedFrom(partition) - 1;
+  const page = await scanParked(uow, partition, Math.max(0, after), Infinity, PASS_STEP);
+  const waiting = page.findIndex(({ state }) => state === null);
+  const last = (waiting < 0 ? page : page.slice(0, waiting)).at(-1);
+  if (last !== undefined) uow.state.passParked(partition, last.seq + 1);
+  return waiting < 0 && page.length === PASS_STEP;
 }
 
 async function firstReady(

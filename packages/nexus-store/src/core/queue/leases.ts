@@ -46,3 +46,13 @@ export async function claimStates(
   }
   return states;
 }
+
+/** The claims of one partition that are not over. */
+export async function heldLeases(
+  uow: UnitOfWork,
+  partition: number,
+  now: number,
+): Promise<readonly LeaseRecord[]> {
+  const leases = [...(await uow.leases()).values()];
+  return leases.filter((lease) => lease.partition === partition && !isLeaseOver(lease, now));
+}

@@ -344,7 +344,7 @@ describe('questions about the queue', () => {
   test('tell whether something may be sent, and when something will', async () => {
     const queue = await open();
     const ask = () => queue.writer.read((uow) => readStanding(uow, 0, queue.now));
-    const nothing = { readyRank: null, dueAt: null, claimed: 0, oldestAt: null };
+    const nothing = { readyRank: null, dueAt: null, claimed: 0, oldestAt: null, passed: 0 };
     expect(await ask()).toEqual(nothing);
 
     const madeAt = queue.now;
@@ -355,7 +355,7 @@ describe('questions about the queue', () => {
 
     const claim = await queue.claim();
     const until = queue.now + 1_000;
-    const underWay = { dueAt: until, claimed: 1, oldestAt: madeAt };
+    const underWay = { dueAt: until, claimed: 1, oldestAt: madeAt, passed: 0 };
     expect(await ask()).toEqual({ ...underWay, readyRank: 2 });
 
     if (claim !== undefined)

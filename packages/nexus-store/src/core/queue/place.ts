@@ -74,7 +74,9 @@ async function placeGroup(
   leader: EntryRecord,
   leased: ReadonlySet<number>,
 ): Promise<void> {
-  const { members } = detailOf(leader);
+  const { members, isDamaged } = detailOf(leader);
+  // A claim finds that nobody knows who belongs to it, and makes dead letters of them.
+  if (isDamaged === true && members === undefined) return place(uow, leader);
   // Until `closeGroup` nobody knows who belongs to it.
   if (members === undefined || leased.has(leader.position)) return;
   const { partition, seq } = leader;

@@ -24,6 +24,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       (state) =>
         state.countCollection(where, name, sign),
   ),
+  fc.constant<Step>((state) => void state.takeAcknowledgement()),
+  fc.constant<Step>((state) => state.changeIndexes()),
+  fc.nat().map<Step>((at) => (state) => state.raiseFetchFloor(at)),
+  fc.tuple(partition, fc.boolean()).map<Step>(
+    ([where, isClosed]) =>
+      (state) =>
+        state.setClosed(where, isClosed),
+  ),
   fc.constant<Step>((state) => {
     const mark = state.mark();
     state.takeSeq();
@@ -37,8 +45,11 @@ function factsOf(state: QueueState): unknown {
   const partitions = [0, 1, 2, 3].map((where) => ({
     counters: state.counters(where),
     collections: new Map(Object.entries(state.collections(where))),
+    isClosed: state.isClosed(where),
+    parkedFrom: state.parkedFrom(where),
   }));
-  return { partitions, nextSeq: state.nextSeq, nextFence: state.mark().nextFence };
+  const { nextSeq, nextFence, acknowledgements, indexes, fetchFloor } = state.mark();
+  return { partitions, nextSeq, nextFence, acknowledgements, indexes, fetchFloor };
 }
 
 test('what was written down reads back as what it was, whatever collections are called', () => {
@@ -51,6 +62,23 @@ test('what was written down reads back as what it was, whatever collections are 
 
       expect(() => JSON.parse(text)).not.toThrow();
       expect(factsOf(new QueueState(text))).toEqual(factsOf(state));
+    }),
+  );
+});
+
+test('what is undone leaves nothing behind', () => {
+  fc.assert(
+    fc.property(fc.array(step), fc.array(step), (done, undone) => {
+      const state = new QueueState(undefined);
+      for (const perform of done) perform(state);
+      const before = factsOf(state);
+      const mark = state.mark();
+      for (const perform of undone) perform(state);
+
+      state.rollbackTo(mark);
+
+      expect(factsOf(state)).toEqual(before);
+      expect(factsOf(new QueueState(state.toText()))).toEqual(before);
     }),
   );
 });

@@ -12,6 +12,7 @@ export interface Counters {
 
 export const NO_COUNTERS: Counters = { pending: [0, 0, 0, 0], dead: 0, conflicts: 0, bytes: 0 };
 const NONE: readonly number[] = [];
+const NOWHERE = {};
 
 /** What stands in the record `queue` of the table `meta`, as JSON. */
 export interface StoredState {
@@ -25,6 +26,8 @@ export interface StoredState {
   readonly indexes?: number;
   /** Partitions that are nobody's: what stands in them is erased, and nothing may be put there. */
   readonly closed?: readonly number[];
+  /** By partition: no entry that waits is parked at a seq before this one. */
+  readonly parkedFrom?: { readonly [partition: string]: number };
   readonly counters: { readonly [partition: string]: Counters };
   readonly collections?: { readonly [partition: string]: CollectionCounts };
 }
@@ -40,6 +43,7 @@ export interface StateMark {
   readonly fetchFloor: number;
   readonly indexes: number;
   readonly closed: readonly number[];
+  readonly parkedFrom: { readonly [partition: string]: number };
   readonly undoLength: number;
   readonly undoCountsLength: number;
 }
@@ -71,6 +75,7 @@ export class QueueState {
   #fetchFloor = 0;
   #indexes = 0;
   #closed: readonly number[] = NONE;
+  #parkedFrom: { readonly [partition: string]: number } = NOWHERE;
   #isChanged = false;
   /** What stands in storage if this does; undefined: no text says what this is. */
   #text: string | undefined;
@@ -82,8 +87,10 @@ export class QueueState {
     const stored = JSON.parse(text) as StoredState;
     const { nextSeq, nextFence, acknowledgements = 0, fetchFloor = 0 } = stored;
     const { counters, collections = {}, closed = NONE, indexes = 0 } = stored;
+    const { parkedFrom = NOWHERE } = stored;
     if (!(nextSeq > 0) || !(nextFence > 0)) throw new TypeError('the next numbers are missing');
     this.#closed = closed;
+    this.#parkedFrom = parkedFrom;
     this.#indexes = indexes;
     this.#nextSeq = nextSeq;
     this.#nextFence = nextFence;
@@ -151,6 +158,11 @@ export class QueueState {
     return Math.max(at, this.#fetchFloor);
   }
 
+  /** True once anything was fetched, by whatever context and for whatever user. */
+  get hasPulled(): boolean {
+    return this.#fetchFloor > 0;
+  }
+
   raiseFetchFloor(at: number): void {
     this.#change();
     this.#fetchFloor = Math.max(at, this.#fetchFloor);
@@ -176,6 +188,30 @@ export class QueueState {
     this.#change();
     const others = this.#closed.filter((other) => other !== partition);
     this.#closed = isClosed ? [...others, partition] : others;
+  }
+
+  /**
+   * No entry that waits is parked at a seq before this one: only dead letters and conflicts, which may be
+   * many, and nobody has to look through them again.
+   */
+  parkedFrom(partition: number): number {
+    return this.#parkedFrom[partition] ?? 0;
+  }
+
+  /** Somebody has looked through what is parked before `seq`. */
+  passParked(partition: number, seq: number): void {
+    this.#setParkedFrom(partition, Math.max(seq, this.parkedFrom(partition)));
+  }
+
+  /** An entry that waits is parked at `seq`. */
+  notePark(partition: number, seq: number): void {
+    if (seq < this.parkedFrom(partition)) this.#setParkedFrom(partition, seq);
+  }
+
+  #setParkedFrom(partition: number, seq: number): void {
+    if (seq === this.parkedFrom(partition)) return;
+    this.#change();
+    this.#parkedFrom = { ...this.#parkedFrom, [partition]: seq };
   }
 
   #change(): void {
@@ -247,6 +283,7 @@ export class QueueState {
       fetchFloor: this.#fetchFloor,
       indexes: this.#indexes,
       closed: this.#closed,
+      parkedFrom: this.#parkedFrom,
       undoLength: this.#undo.length,
       undoCountsLength: this.#undoCounts.length,
     };
@@ -267,6 +304,7 @@ export class QueueState {
     this.#fetchFloor = mark.fetchFloor;
     this.#indexes = mark.indexes;
     this.#closed = mark.closed;
+    this.#parkedFrom = mark.parkedFrom;
   }
 
   /** The text to store. Put together by hand, at a third of the price: every commit stores one. */
@@ -291,6 +329,7 @@ export class QueueState {
     if (this.#fetchFloor > 0) rest += `,"fetchFloor":${this.#fetchFloor}`;
     if (this.#indexes > 0) rest += `,"indexes":${this.#indexes}`;
     if (this.#closed.length > 0) rest += `,"closed":[${this.#closed.join()}]`;
+    if (this.#parkedFrom !== NOWHERE) rest += `,"parkedFrom":${JSON.stringify(this.#parkedFrom)}`;
     this.#text = `{"nextSeq":${this.#nextSeq},"nextFence":${this.#nextFence}${rest},"counters":{${counters}},"collections":{${collections}}}`;
     return this.#text;
   }

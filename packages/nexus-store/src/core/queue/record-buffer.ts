@@ -42,6 +42,11 @@ export class RecordBuffer {
     return this.#undoSlots.length;
   }
 
+  /** The records that were changed, each once. */
+  get changed(): ReadonlySet<Slot> {
+    return new Set(this.#undoSlots);
+  }
+
   /** Takes back all changes but the first ones, also those that were sent to the driver. */
   undoTo(length: number): void {
     while (this.#undoSlots.length > length) {

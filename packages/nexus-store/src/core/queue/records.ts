@@ -57,6 +57,14 @@ export interface LeaseRecord {
   readonly positions: string;
 }
 
+/** The version and the value of a row that something was made on. */
+export interface Pin {
+  readonly version: string | null;
+  readonly value: string | null;
+  /** Of an entry that left: the row is as this one will meet it, so what it is answered is newer. */
+  readonly isInherited?: true;
+}
+
 /** What the column `detail` holds. Every field is absent in the common case. */
 export interface EntryDetail {
   /** The payload holds only the changed fields. */
@@ -77,8 +85,8 @@ export interface EntryDetail {
   readonly boost?: PriorityRank;
   /** The nearest earlier entry of the lane that has ties beyond the lane. */
   readonly previousLinked?: number;
-  /** The version and value it was made on, once the row has moved past them. */
-  readonly pinned?: { readonly version: string | null; readonly value: string | null };
+  /** What it was made on, once the row has moved past it. */
+  readonly pinned?: Pin;
   readonly failure?: SyncFailure;
   /** What the server had when it refused this entry as a conflict. */
   readonly conflict?: {
@@ -103,6 +111,19 @@ export interface EntryDetail {
   readonly isRevived?: boolean;
   /** Its details or its payload could not be read: it is never sent. */
   readonly isDamaged?: boolean;
+  /** Its requests fail as if there were no way to the server. */
+  readonly suspicion?: Suspicion;
+}
+
+/**
+ * What is held against an entry whose requests fail as if there were no way to the server. It goes in requests
+ * of its own until the server answers one of them.
+ */
+export interface Suspicion {
+  /** Requests in a row that failed while they carried nothing else. */
+  readonly failures: number;
+  /** One of them failed although requests of others worked before it: the fault is its own. */
+  readonly isProven?: true;
 }
 
 /** How an entry left its lane. Absent for those that had ties or a base of their own. */

@@ -1,3 +1,4 @@
+import { parsedObject } from '../model/stored-text.ts';
 import { closedPartitions } from './partitions.ts';
 import { NO_COUNTERS, QueueState, type Counters } from './queue-state.ts';
 import { entryBytes, type EntryRecord } from './records.ts';
@@ -26,11 +27,30 @@ export async function recountQueue(uow: UnitOfWork): Promise<QueueState> {
     nextSeq: Math.max(lastSeq, Number(left?.['seq'] ?? 0)) + MARGIN,
     nextFence: Number(lease?.['fence'] ?? 0) + MARGIN,
     acknowledgements: MARGIN,
+    fetchFloor: await fetchFloor(uow),
     indexes: MARGIN,
     closed: await closedPartitions(uow),
     counters,
     collections,
   });
+}
+
+/**
+ * The latest full fetch that is under way: what comes while it lasts does not count as older. Never 0, for
+ * something may have been fetched.
+ */
+async function fetchFloor(uow: UnitOfWork): Promise<number> {
+  let floor = 1;
+  let from: readonly string[] = ['cursor:'];
+  for (;;) {
+    const page = await uow.scan('meta', { from, fromOpen: true, to: ['cursor;'], limit: PAGE });
+    for (const { value } of page) {
+      const { sweepFrom } = (parsedObject(value as string) ?? {}) as { sweepFrom?: unknown };
+      if (typeof sweepFrom === 'number') floor = Math.max(floor, sweepFrom);
+    }
+    if (page.length < PAGE) return floor;
+    from = [page.at(-1)?.['name'] as string];
+  }
 }
 
 function withEntry(before: Counters, entry: EntryRecord): Counters {

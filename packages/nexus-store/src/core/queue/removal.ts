@@ -2,7 +2,8 @@ import type { PriorityRank } from '../model/priority.ts';
 import { forgetDependencies, releaseDependents } from './dependencies.ts';
 import { leaveLane } from './lanes.ts';
 import { findEntry } from './lookup.ts';
-import { entryBytes, type EntryRecord } from './records.ts';
+import { handOn } from './pins.ts';
+import { detailOf, entryBytes, type EntryRecord } from './records.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 import { changePriority, influenced, recount } from './urgency.ts';
 
@@ -24,6 +25,8 @@ export async function removeEntries(
     uow.deleteEntry(current);
     discount(uow, current);
     await leaveLane(uow, current);
+    const { pinned, isDetached } = detailOf(current);
+    if (isDetached !== true) await handOn(uow, current, pinned);
   }
   await recount(uow, partition, waitedFor);
 }

@@ -12,6 +12,7 @@ import {
 } from '../../testing/queue-hands.ts';
 import type { OnRejected } from './collection-rules.ts';
 import { departureOf } from './departures.ts';
+import { detailOf } from './records.ts';
 import type { Settlement } from './settle.ts';
 
 function open(onRejected: OnRejected = 'park'): Promise<QueueFixture> {
@@ -145,6 +146,27 @@ describe('retry of a dead letter behind which the entity was written again', () 
     expect((await queue.row('a'))?.value).toBe('{"t":2}');
     expect(await queue.counters()).toEqual(countedAnew(await queue.entries()));
     expect(await queue.drain()).toEqual([1]);
+  });
+
+  test('keeps apart fields of two schemas, and takes a whole value of the newer one', async () => {
+    const queue = await folding();
+    await refused(queue);
+    const fields = await queue.add('a', { u: 2 }, { detail: { isPatch: true, schemaVersion: 2 } });
+
+    await retry(queue, 1);
+
+    expect(await queue.entry(1)).toMatchObject({ payload: '{"t":1,"u":1}' });
+    expect(await queue.entry(fields)).toMatchObject({ payload: '{"u":2}' });
+    await buried(queue);
+    await queue.add('b', { t: 1 }, creates);
+    await buried(queue);
+    await queue.add('b', { whole: 2 }, { detail: { schemaVersion: 2 } });
+
+    await retry(queue, 3);
+
+    const whole = await queue.entry(3);
+    expect(whole).toMatchObject({ operation: 'create', payload: '{"whole":2}' });
+    expect(detailOf(whole as never)).toMatchObject({ schemaVersion: 2 });
   });
 
   test('says of the later write that it went with the earlier one', async () => {

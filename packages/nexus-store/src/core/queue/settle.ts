@@ -11,9 +11,11 @@ import { positionsOf } from './leases.ts';
 import { findEntry, membersOf } from './lookup.ts';
 import { place } from './place.ts';
 import { parkedPosition } from './position.ts';
+import { isPulledByAny } from './pulled.ts';
 import { detailOf, laneKey, withDetail, type EntryRecord } from './records.ts';
 import { setState } from './removal.ts';
 import type { Complete, Settlement } from './settlement.ts';
+import { noteUndecided, UNDECIDED } from './undecided.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 export { buryEntry } from './bury.ts';
@@ -41,7 +43,7 @@ export async function settleClaim(
     const settlement = settlements.get(entry.seq) as Settlement;
     const answer = applied(entry, settlement);
     const isNews = answer !== undefined || settlement.kind === 'resolve';
-    if (isNews && rulesOf(entry.collection).isPulled === true)
+    if (isNews && uow.state.hasPulled && (await isFetched(uow, entry, rulesOf)))
       acknowledged.push(acknowledgement(entry, answer));
     if (answer !== undefined) await completeNow(uow, entry, answer, rulesOf, overtaken);
     else if (settlement.kind === 'resolve') await resolveNow(uow, entry, settlement, rulesOf);
@@ -64,6 +66,12 @@ async function stored(uow: UnitOfWork, entry: EntryRecord): Promise<EntryRecord>
   const current = await findEntry(uow, entry.partition, entry.seq);
   assert(current !== undefined, 'a claimed entry stays until it is settled');
   return current;
+}
+
+/** True if a page with the entry's row may be on its way, whoever asked for it. */
+async function isFetched(uow: UnitOfWork, entry: EntryRecord, rulesOf: RulesOf): Promise<boolean> {
+  const { operation, partition, collection } = entry;
+  return operation !== 'item' && isPulledByAny(uow, rulesOf(collection), partition, collection);
 }
 
 function acknowledgement(entry: EntryRecord, answer: Complete | undefined): Acknowledgement {
@@ -229,8 +237,8 @@ async function releaseEntry(
   entry: EntryRecord,
   settlement: Extract<Settlement, { kind: 'release' }>,
 ): Promise<void> {
-  const { failure, notBefore, consumesAttempt } = settlement;
-  const base = failure === undefined ? entry : withDetail(entry, { failure });
+  const { failure, notBefore, consumesAttempt, suspicion } = settlement;
+  const base = failure === undefined ? entry : withDetail(entry, { failure, suspicion });
   const released: EntryRecord = {
     ...base,
     ambiguous: knownAmbiguity(entry, settlement.ambiguous),
@@ -252,6 +260,7 @@ async function parkConflict(
     { failure, conflict: remote },
   );
   await placeAlone(uow, setState(uow, marked, 'conflict'));
+  if (failure.code === UNDECIDED) await noteUndecided(uow, entry);
   uow.notify({ type: 'entry-conflicted', ...nameOf(entry), failure });
 }
 

@@ -1,5 +1,6 @@
 import type { SyncFailure } from '../model/outcome.ts';
 import type { ConflictDecision, RemoteState } from './conflict.ts';
+import type { Suspicion } from './records.ts';
 
 /** What to do with one claimed entry. */
 export type Settlement =
@@ -19,6 +20,8 @@ export type Settlement =
       readonly notBefore: number | null;
       readonly consumesAttempt: boolean;
       readonly failure?: SyncFailure | undefined;
+      /** Held against it from now on. With a failure and without this nothing is. */
+      readonly suspicion?: Suspicion | undefined;
     }
   | {
       readonly kind: 'bury';

@@ -4,11 +4,13 @@ import type { SyncEvent } from '../model/events.ts';
 import type { PriorityRank } from '../model/priority.ts';
 import type { Key, ScanRange, StorageTransaction, StoredRecord } from '../ports/storage.ts';
 import { positionsOf } from './leases.ts';
+import { isReady } from './position.ts';
 import { QueueState, type Counters, type StateMark } from './queue-state.ts';
 import { RecordBuffer, type OnDamage } from './record-buffer.ts';
 import type { EntryPlace, EntryRecord, LeaseRecord, RowRecord } from './records.ts';
 import { recountQueue } from './recount-queue.ts';
 import { UNREAD, type Slot } from './slots.ts';
+import { touchedLanes } from './touched-lanes.ts';
 
 export type { Counters } from './queue-state.ts';
 
@@ -230,6 +232,8 @@ export class UnitOfWork {
 
   putEntry(entry: EntryRecord): void {
     this.requireOpen(entry.partition);
+    if (entry.state === null && !isReady(entry.position))
+      this.#state?.notePark(entry.partition, entry.seq);
     const slot = this.#records.slots.entry(entry.position);
     // An entry stands in one place: where it comes to was empty.
     if (slot.record === UNREAD) slot.learn(undefined);
@@ -256,6 +260,11 @@ export class UnitOfWork {
   /** The same for those who ask where entries stand: in a reading transaction it saves the rows. */
   scanPlaces(range: ScanRange): Promise<readonly EntryPlace[]> {
     return this.#records.scanPlaces(range);
+  }
+
+  /** The entities whose entries this transaction changed or claimed; undefined if it cannot be told. */
+  get touchedLanes(): readonly ChangedRow[] | undefined {
+    return touchedLanes(this.#records.changed, this.#records.slots);
   }
 
   // ---- leases ------------------------------------------------------------------------------------

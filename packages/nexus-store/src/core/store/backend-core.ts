@@ -28,9 +28,11 @@ import { requireBackendOptions, type BackendOptions } from './backend-options.ts
 import { CollectionRegistry, type RegisteredCollection } from './collection-registry.ts';
 import { DamageReports } from './damage-reports.ts';
 import { EntryFates } from './entry-fates.ts';
+import { EntityTurns } from './entity-turns.ts';
 import { Eraser } from './eraser.ts';
 import { EventHub } from './event-hub.ts';
 import { FieldIndexes } from './field-indexes.ts';
+import { JoinedRows } from './joined-rows.ts';
 import type { MutationSetting } from './mutation.ts';
 import { offlineRemote } from './offline-remote.ts';
 import { readSession } from './session.ts';
@@ -54,8 +56,10 @@ export class BackendCore {
   readonly status: StatusKeeper;
   readonly fates: EntryFates;
   readonly eraser: Eraser;
+  readonly directWrites: EntityTurns = new EntityTurns();
   readonly watchers: Watchers = new Watchers();
-  readonly collections: CollectionRegistry = new CollectionRegistry();
+  readonly watchedRows: JoinedRows;
+  readonly collections: CollectionRegistry;
   readonly events: EventHub;
   readonly #indexes: FieldIndexes;
   readonly #hints: HintListener | undefined;
@@ -67,6 +71,7 @@ export class BackendCore {
   #toErase: readonly number[] = [];
   #isHeadless: boolean;
   #mayListen = true;
+  #hasSaidWithoutRemote = false;
   /** The other contexts that have this database open. */
   link: ContextLink = NO_LINK;
 
@@ -79,6 +84,7 @@ export class BackendCore {
     this.remote = options.remote ?? offlineRemote;
     this.hasRemote = options.remote !== undefined;
     this.events = new EventHub(runtime.logger);
+    this.collections = new CollectionRegistry(options.withoutStore);
     this.#indexes = new FieldIndexes(this.collections);
     const damage = new DamageReports(runtime.logger, (event) => this.emit(event));
     this.writer = new Writer(runtime, options.storage, {
@@ -86,6 +92,7 @@ export class BackendCore {
       afterCommit: (uow) => this.#afterCommit(uow),
       onDamage: (table, key) => damage.note(table, key),
     });
+    this.watchedRows = new JoinedRows(this.writer);
     this.context = this.#contextOf(options);
     this.fates = new EntryFates(this.writer);
     const { timers, logger } = runtime;
@@ -116,6 +123,7 @@ export class BackendCore {
       principal: () => this.principal,
       collection: (name) => this.collections.get(name),
       collections: () => this.collections.all(),
+      strategyOf: (name) => this.collections.strategyOf(name),
       link: () => this.link,
       emit: (event) => this.emit(event),
     };
@@ -130,8 +138,8 @@ export class BackendCore {
       partition: () => this.partition,
       isOpen: () => this.#isOpen,
       calledAt: () => this.auto.dueAt,
-      onRest: (rest) => this.auto.onRest(rest),
-      onLooked: () => this.watchers.onQueue(),
+      onRest: (rest) => this.auto.onRest(rest, this.engine.pullDueInMs),
+      onLooked: () => this.watchers.onLook(this.runtime.clock.now()),
     });
   }
 
@@ -247,9 +255,11 @@ export class BackendCore {
 
   register(collection: RegisteredCollection): void {
     this.collections.register(collection);
+    if (!this.#isOpen || this.isClosed) return;
     // The database is open and does not know this one's indexes yet.
-    if (this.#isOpen && !this.isClosed)
-      this.#indexes.prepare(this.writer, collection.name).catch(() => {});
+    this.#indexes.prepare(this.writer, collection.name).catch(() => {});
+    // Others may have left conflicts to it.
+    this.status.refresh();
   }
 
   get partition(): number {
@@ -262,7 +272,7 @@ export class BackendCore {
     const rest = await this.status.refreshNow(true);
     if (this.isClosed) return;
     this.#listen();
-    this.auto.onRest(rest);
+    this.auto.onRest(rest, this.engine.pullDueInMs);
     if (rest.remaining > 0 && !rest.isBlocked) this.auto.now();
   }
 
@@ -301,7 +311,7 @@ export class BackendCore {
 
   #afterCommit(uow: UnitOfWork): void {
     const { partition } = this;
-    if (!this.watchers.isIdle) this.watchers.onChanged(uow.changedRows, partition);
+    this.watchers.onCommit(uow, partition);
     this.status.onCommit({
       counters: uow.counters(partition),
       collections: uow.state.collections(partition),
@@ -316,6 +326,7 @@ export class BackendCore {
   async sync(options: SyncOptions): Promise<SyncReport> {
     requireSyncOptions(options);
     await this.open();
+    if (!this.hasRemote && options.reason === undefined) this.#sayWithoutRemote();
     this.auto.onRunBegan();
     try {
       const report = await this.#runFor(options);
@@ -339,11 +350,19 @@ export class BackendCore {
     }
   }
 
+  /** Once: whoever calls `sync` by hand expects something to be sent. */
+  #sayWithoutRemote(): void {
+    if (this.#hasSaidWithoutRemote) return;
+    this.#hasSaidWithoutRemote = true;
+    const message = 'sync sends nothing: this backend was made without a remote';
+    this.runtime.logger.log('warn', message, {});
+  }
+
   async #afterRun(): Promise<void> {
     if (this.isClosed) return;
     try {
       const rest = await this.status.refreshNow();
-      this.auto.onRunEnded(rest);
+      this.auto.onRunEnded(rest, this.engine.pullDueInMs);
       this.status.refresh();
       await this.fates.check();
     } catch (error) {
@@ -430,7 +449,7 @@ export class BackendCore {
     try {
       await this.#followSession();
       this.watchers.refreshAll();
-      this.auto.onRest(await this.status.refreshNow(true));
+      this.auto.onRest(await this.status.refreshNow(true), this.engine.pullDueInMs);
       this.engine.notify(0);
       await this.fates.check();
     } catch (error) {

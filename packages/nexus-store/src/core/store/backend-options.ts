@@ -5,6 +5,7 @@ import type { Remote } from '../ports/remote.ts';
 import type { Storage } from '../ports/storage.ts';
 import { requireLimits, type QueueLimits } from '../queue/limits.ts';
 import { SYNC_SETTINGS, type SyncSettings } from '../sync/sync-options.ts';
+import { requireWithoutStore, type WithoutStore } from './collection-registry.ts';
 
 export interface BackendOptions extends SyncSettings {
   readonly storage: Storage;
@@ -20,6 +21,8 @@ export interface BackendOptions extends SyncSettings {
   readonly limits?: Partial<QueueLimits>;
   /** This context has no screen: conflict handlers are told so. */
   readonly headless?: boolean;
+  /** For a context with a part of the app's stores or none: a tool, or a worker. */
+  readonly withoutStore?: WithoutStore;
 }
 
 const BACKEND_OPTIONS: Kinds<BackendOptions & { readonly runtime: unknown }> = {
@@ -30,6 +33,7 @@ const BACKEND_OPTIONS: Kinds<BackendOptions & { readonly runtime: unknown }> = {
   autoSync: FLAG,
   limits: OBJECT,
   headless: FLAG,
+  withoutStore: OBJECT,
 };
 
 /** @throws UsageError `usage/invalid-argument`, naming the option */
@@ -42,4 +46,5 @@ export function requireBackendOptions(options: BackendOptions): void {
   }
   requireOptions('createBackend', options, BACKEND_OPTIONS);
   requireLimits(options.limits);
+  requireWithoutStore(options.withoutStore);
 }

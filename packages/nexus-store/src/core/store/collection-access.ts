@@ -190,6 +190,14 @@ export class CollectionAccess<T> {
     return row?.value ?? null;
   }
 
+  /** The same for those who watch: together with whatever else is watched. */
+  async readWatched(id: EntityId): Promise<string | null> {
+    if (!this.isReady) await this.ready();
+    const { partition, watchedRows } = this.core;
+    const row = await watchedRows.read({ partition, collection: this.collection, id });
+    return row?.value ?? null;
+  }
+
   async read(id: EntityId): Promise<T | undefined> {
     const text = await this.readText(id);
     return text === null ? undefined : this.decode(text, id);

@@ -161,6 +161,31 @@ describe('contexts that share a database', () => {
     expect(b.arrivals).toEqual(['create x']);
   });
 
+  test.each(['before', 'after'])(
+    'a run that was called for entries, and %s that for the app that came to the front, takes place',
+    async (when) => {
+      const runtime = createVirtualRuntime(1);
+      const database = memoryDatabase();
+      const a = open({ runtime, storage: memoryStorage({ database }), autoSync: true });
+      const b = open({
+        runtime,
+        storage: memoryStorage({ database }),
+        remote: memoryRemote({ hints: false, server: a.remote.server }),
+      });
+      await a.backend.open();
+      a.backend.linkWith(new ManualLink());
+      if (when === 'before') a.backend.wake();
+      await a.notes.save({ id: 'x' }, { priority: 'critical' });
+      if (when === 'after') a.backend.wake();
+      await b.backend.sync();
+      await a.backend.refresh();
+
+      await runtime.advance('1s');
+
+      expect(a.typesOf('sync-started')).toEqual(['sync-started']);
+    },
+  );
+
   test('a context without a screen sends only when asked, and its conflict handlers are told', async () => {
     const headless: boolean[] = [];
     const { backend, notes, runtime, remote } = open({

@@ -102,6 +102,15 @@ class Scene {
     return found.map(({ table }) => table);
   }
 
+  /** The id of the entry of an entity that waits or is a dead letter. */
+  async entry(entity: string): Promise<string> {
+    const { backend, notes } = this.fixture;
+    const all = [...(await notes.pendingChanges()), ...(await backend.deadLetters())];
+    const found = all.find(({ entityId }) => entityId === entity);
+    expect(found).toBeDefined();
+    return found?.id ?? '';
+  }
+
   async notes(query = {}): Promise<readonly Note[]> {
     return this.fixture.notes.getAll(query, { policy: 'cache-only' });
   }
@@ -201,7 +210,134 @@ describe.each(databases)('an entry that cannot be read, over $name,', (database)
     expect(await scene.sync()).toMatchObject({ pushed: 3, remaining: 0 });
     expect(await scene.fixture.backend.deadLetters()).toHaveLength(3);
   });
+
+  test.each([
+    ['t1', 't1'],
+    ['t1', 't2'],
+    ['t2', 't1'],
+    ['t2', 't2'],
+  ])('goes with its whole transaction: %s is damaged, and %s cancelled', async (damaged, id) => {
+    const scene = await transaction();
+    await scene.damageEntry(damaged, { detail: BROKEN });
+    const cancelled = await scene.entry(id);
+
+    const result = await scene.fixture.backend.cancel(cancelled);
+
+    expect(result).toBe('cancelled');
+    expect(scene.damaged).toEqual(['entries']);
+    expect(await scene.sync()).toMatchObject({ pushed: 0, remaining: 0 });
+    expect(await scene.fixture.backend.deadLetters()).toEqual([]);
+    expect(await scene.notes()).toEqual([]);
+    await scene.fixture.notes.save({ id: 't2', at: 2 });
+    expect(await scene.sync()).toMatchObject({ pushed: 1, remaining: 0 });
+    expect(scene.onServer('t2')).toEqual({ id: 't2', at: 2 });
+  });
+
+  test('is not cancelled with what others of its transaction are needed for', async () => {
+    const scene = await transaction();
+    const needed = await scene.entry('t3');
+    await scene.fixture.notes.save({ id: 'later' }, { after: [{ id: needed }] });
+    await scene.damageEntry('t1', { detail: BROKEN });
+
+    expect(await scene.fixture.backend.cancel(await scene.entry('t1'))).toBe('has-dependents');
+
+    expect(await scene.fixture.notes.pendingChanges()).toHaveLength(4);
+  });
+
+  test('leaves no urgency behind that is not its own when it is cancelled', async () => {
+    const scene = new Scene();
+    await scene.fixture.notes.save({ id: 't1', at: 0 });
+    await scene.sync();
+    await scene.fixture.backend.transaction(async (tx) => {
+      const notes = tx.store(scene.fixture.notes);
+      await notes.save({ id: 't1', at: 1 });
+      await notes.save({ id: 't2', at: 1 }, { priority: 'critical' });
+    });
+    const damaged = await scene.entry('t1');
+    await scene.fixture.notes.save({ id: 't1', at: 2 });
+    await scene.damageEntry('t1', { detail: BROKEN });
+
+    expect(await scene.fixture.backend.cancel(damaged)).toBe('cancelled');
+
+    expect(await scene.fixture.notes.pendingChanges()).toMatchObject([
+      { entityId: 't1', effectivePriority: 'normal' },
+    ]);
+  });
+
+  test.each([
+    ['t1', 't1'],
+    ['t1', 't2'],
+    ['t2', 't1'],
+    ['t2', 't2'],
+  ])('takes its transaction along: %s is damaged, and the time of %s over', async (damaged, id) => {
+    const scene = await transaction({ [id]: '1m' });
+    await scene.damageEntry(damaged, { detail: BROKEN });
+    await scene.fixture.runtime.advance('2m');
+
+    const report = await scene.sync();
+
+    expect(report).toMatchObject({ pushed: 0, remaining: 0 });
+    expect(await scene.fixture.backend.deadLetters()).toMatchObject(
+      ['t1', 't2', 't3'].map((entityId) => ({
+        entityId,
+        lastFailure: { code: 'storage/corrupt' },
+      })),
+    );
+  });
+
+  test('takes its transaction along once what that waited for is sent', async () => {
+    for (const damaged of ['t1', 't2']) {
+      const scene = new Scene();
+      await scene.fixture.notes.save({ id: 't2', at: 1 });
+      await putTogether(scene);
+      await scene.damage('entries', (entry) =>
+        entry['entity'] === damaged && entry['detail'] !== null
+          ? { ...entry, detail: BROKEN }
+          : undefined,
+      );
+
+      const report = await scene.sync();
+
+      expect(report).toMatchObject({ pushed: 1, remaining: 0 });
+      expect(await scene.fixture.backend.deadLetters()).toHaveLength(3);
+    }
+  });
+
+  test('was a dead letter already: those it stood for are tried again one by one, or discarded with it', async () => {
+    for (const end of ['retry', 'discard'] as const) {
+      const scene = await transaction();
+      scene.fixture.remote.answerNext(() => answers.rejected(422));
+      await scene.sync();
+      await scene.damageEntry('t1', { detail: BROKEN });
+
+      if (end === 'retry') await scene.fixture.backend.retry(await scene.entry('t2'));
+      else await scene.fixture.backend.discard(await scene.entry('t1'));
+      const report = await scene.sync();
+
+      expect(report).toMatchObject({ pushed: end === 'retry' ? 1 : 0, remaining: 0 });
+      const left = (await scene.fixture.backend.deadLetters()).map(({ entityId }) => entityId);
+      expect(left).toEqual(end === 'retry' ? ['t1', 't3'] : []);
+      expect(scene.damaged).toEqual(end === 'retry' ? [] : ['entries']);
+    }
+  });
 });
+
+async function transaction(ttls: { readonly [id: string]: string } = {}): Promise<Scene> {
+  const scene = new Scene();
+  await putTogether(scene, ttls);
+  return scene;
+}
+
+async function putTogether(
+  { fixture }: Scene,
+  ttls: { readonly [id: string]: string } = {},
+): Promise<void> {
+  await fixture.backend.transaction(async (tx) => {
+    const notes = tx.store(fixture.notes);
+    for (const id of ['t1', 't2', 't3'])
+      await notes.save({ id, at: 1 }, ttls[id] === undefined ? {} : { ttl: ttls[id] as '1m' });
+  });
+}
 
 describe.each(databases)('a row that cannot be read, over $name,', (database) => {
   beforeEach(() => ({ create } = database));
@@ -370,6 +506,63 @@ describe.each(databases)('a damaged fact, over $name,', (database) => {
     expect(new Set(ids).size).toBe(ids.length);
     expect(scene.damaged).toEqual(['meta']);
     expect(await scene.sync()).toMatchObject({ pushed: 2 });
+  });
+
+  test('about the counters does not let a page undo what was acknowledged while it travelled', async () => {
+    const scene = await threeNotes();
+    await scene.sync();
+    const { notes, backend, remote } = scene.fixture;
+    const direct = { policy: 'remote-first' } as const;
+    for (const at of [4, 5, 6]) await notes.save({ id: 'a', at }, direct);
+    const shown: unknown[] = [];
+    notes.watch('a', { policy: 'cache-only' }).subscribe((note) => shown.push(note?.at));
+    await scene.fixture.settle();
+    const pull = remote.pull.bind(remote);
+    let isFirst = true;
+    remote.pull = async (request, context) => {
+      const page = await pull(request, context);
+      if (!isFirst) return page;
+      isFirst = false;
+      await scene.damageFact('queue');
+      // As many as were known when the page was asked for.
+      for (const at of [7, 8, 9]) await notes.save({ id: 'a', at }, direct);
+      await scene.fixture.settle();
+      shown.length = 0;
+      return page;
+    };
+
+    await scene.fixture.wait(backend.fetch('notes'));
+    await scene.fixture.settle();
+
+    expect(shown).not.toContain(6);
+    expect(await notes.get('a', { policy: 'cache-only' })).toEqual({ id: 'a', at: 9 });
+  });
+
+  test('about the counters spares what is fetched by a clock that was set back', async () => {
+    const scene = new Scene();
+    const { remote, runtime, notes } = scene.fixture;
+    const direct = { policy: 'remote-first' } as const;
+    for (let index = 0; index < 700; index += 1)
+      remote.server.set('notes', `n${index}`, { id: `n${index}` });
+    await scene.sync();
+    await notes.save({ id: 'ours' });
+    runtime.jumpWallClock(-10 * 86_400_000);
+    remote.server.expireCursors();
+    const pull = remote.pull.bind(remote);
+    let pages = 0;
+    remote.pull = async (request, context) => {
+      const page = await pull(request, context);
+      pages += 1;
+      if (pages === 2) await scene.damageFact('queue');
+      // The page is asked for again, and this comes after it.
+      if (pages === 3) await notes.save({ id: 'direct' }, direct);
+      return page;
+    };
+
+    await scene.sync();
+
+    expect(pages).toBe(3);
+    expect(await scene.notes()).toHaveLength(702);
   });
 
   test('about a claim frees what it may have held, as sent with an unknown outcome', async () => {

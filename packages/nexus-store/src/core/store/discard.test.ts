@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { databases, type TestDatabase } from '../../storage/fakes/databases.ts';
 import { memoryStorage } from '../../storage/memory/index.ts';
-import { fixtures, type BackendFixture } from '../../testing/backend-fixture.ts';
+import { answers, fixtures, type BackendFixture } from '../../testing/backend-fixture.ts';
+import { deferred } from '../../testing/deferred.ts';
 import { countedAnew, QueueFixture } from '../../testing/queue-fixture.ts';
 import { createVirtualRuntime, type VirtualRuntime } from '../../testing/virtual-runtime.ts';
 import { StorageError } from '../model/errors.ts';
+import { STORAGE_SCHEMA } from '../model/storage-schema.ts';
 import type { Storage } from '../ports/storage.ts';
 
 const world = fixtures(afterEach, () => memoryStorage());
@@ -103,7 +105,10 @@ async function leftovers({ backend }: BackendFixture): Promise<readonly unknown[
     const tables = ['rows', 'fields', 'entries', 'dependencies', 'leases'];
     const found = await Promise.all(tables.map((table) => uow.scan(table, { limit: 3 })));
     const names = (await uow.scan('meta', { limit: 100 })).map(({ name }) => name as string);
-    return [...found.flat(), ...names.filter((name) => /^(cursor|waits|synced):/.test(name))];
+    return [
+      ...found.flat(),
+      ...names.filter((name) => /^(cursor|waits|synced|undecided):/.test(name)),
+    ];
   });
 }
 
@@ -224,6 +229,26 @@ describe.each(prompt)('discarding everything at sign-out, over $name,', (databas
     expect(await third.notes.getAll({}, here)).toEqual([{ id: 'new' }]);
   });
 
+  test('gives no number out again under which an older version of the app has written since', async () => {
+    const open = create();
+    const { backend, notes } = world({ storage: open() });
+    for (let user = 1; user <= 17; user += 1) {
+      await backend.signIn(`user ${user}`);
+      await backend.signOut({ pending: 'discard' });
+    }
+    const disk = open();
+    await disk.open(STORAGE_SCHEMA);
+    const row = { shadow: null, version: null, head: null, tail: null, depth: 0, lane: null };
+    const place = { partition: 1, collection: 'notes', id: 'late' };
+    const late = { ...row, ...place, value: '{"id":"late"}', fetchedAt: null };
+    await disk.transact('write', (tx) => tx.write([{ table: 'rows', put: late }]));
+    await disk.close();
+
+    await backend.signIn('bob');
+
+    expect(await notes.getAll({}, here)).toEqual([]);
+  });
+
   test('leaves the numbers of many users to those who come after them', async () => {
     const { backend } = world();
     await backend.signIn('eve');
@@ -286,6 +311,32 @@ describe.each(prompt)('a context that has not heard of the sign-out, over $name,
     expect(report).toMatchObject({ pushed: 1, remaining: 0 });
     expect(other.arrivals).toEqual(['create of nobody']);
     expect(other.backend.principal).toBeNull();
+  });
+
+  test.each([
+    ['applied', 'apply'],
+    ['in conflict', answers.conflict({ id: 'a', text: 'theirs' })],
+  ] as const)('notes nothing of a write of the user that is %s by then', async (_, late) => {
+    const runtime = createVirtualRuntime(1);
+    const database = create();
+    const page = world({ storage: database(), runtime });
+    await page.backend.signIn('ann');
+    const other = world({ storage: database(), runtime, store: { pull: false } });
+    await other.notes.save({ id: 'a' });
+    const answer = deferred();
+    other.remote.answerNext({ until: answer.promise, answer: late });
+    const run = other.backend.sync();
+    await other.settle();
+    expect(await leftovers(page)).toContainEqual(
+      expect.objectContaining({ owner: expect.any(String) }),
+    );
+
+    await page.backend.signOut({ pending: 'discard' });
+
+    expect(await leftovers(page)).toEqual([]);
+    answer.resolve();
+    await other.wait(run);
+    expect(await leftovers(page)).toEqual([]);
   });
 
   test('finds the same user anew, without what was discarded', async () => {

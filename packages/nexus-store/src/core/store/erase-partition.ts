@@ -1,10 +1,12 @@
 import type { KeyPart } from '../ports/storage.ts';
+import { forgetAcknowledgements } from '../queue/acknowledgements.ts';
 import { listEntries } from '../queue/claim.ts';
 import { noteDeparture } from '../queue/departures.ts';
 import { freePartition, isBeingErased } from '../queue/partitions.ts';
 import { NO_COUNTERS } from '../queue/queue-state.ts';
 import { detailOf, type EntryRecord } from '../queue/records.ts';
 import { discount } from '../queue/removal.ts';
+import { forgetUndecided } from '../queue/undecided.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { forgetWaits } from '../queue/waits.ts';
 import { pullStateNames } from '../sync/pull-state.ts';
@@ -29,8 +31,10 @@ export async function erasePartition(
     (await eraseFields(uow, partition, limit)) ||
     (await eraseCursors(uow, partition, limit));
   if (isLeft) return true;
+  await forgetAcknowledgements(uow, partition);
   forgetWaits(uow, partition);
   forgetSynced(uow, partition);
+  forgetUndecided(uow, partition);
   uow.setCounters(partition, NO_COUNTERS);
   uow.state.forgetCollections(partition);
   await freePartition(uow, partition);

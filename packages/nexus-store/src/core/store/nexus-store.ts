@@ -124,14 +124,18 @@ export class NexusStore<T, Id extends EntityId = string> {
   watch(id: Id, options: ReadOptions = {}): Watch<T | undefined> {
     const key = requireId(id, 'watch');
     const read = async () => {
-      const text = await this.#access.readText(key);
+      const text = await this.#access.readWatched(key);
       return { value: text === null ? undefined : this.#access.decode(text, key), texts: [text] };
     };
     const target = { collection: this.collection, id: key };
     return this.#watched<T | undefined>(target, undefined, read, options);
   }
 
-  /** The entities of a query as they change. An entity that did not change stays the same object. */
+  /**
+   * The entities of a query as they change. An entity that did not change stays the same object. Until it was
+   * read the list is empty, also what a listener is given first: `state` tells that from a query that selects
+   * nothing.
+   */
   watchAll(query: Query<T> = {}, options: ReadOptions = {}): Watch<readonly T[]> {
     const plan = planOf(query);
     let before = new Map<EntityId, Found>();

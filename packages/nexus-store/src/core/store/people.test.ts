@@ -32,6 +32,26 @@ describe('a dead letter', () => {
     expect(fixture.backend.status.current).toMatchObject({ dead: 1, nextAttemptAt: null });
   });
 
+  test.each(['park', 'skip', 'revert'] as const)(
+    'for each entry of a transaction whose times are over at once, where what is rejected is to %s',
+    async (onRejected) => {
+      const fixture = world({ store: { onRejected } });
+      await fixture.backend.transaction(async (tx) => {
+        const notes = tx.store(fixture.notes);
+        for (const id of ['a', 'b', 'c']) await notes.save({ id }, { ttl: '1m' });
+      });
+      await fixture.runtime.advance('2m');
+
+      const report = await fixture.wait(fixture.backend.sync());
+
+      expect(report).toMatchObject({ dead: 3, remaining: 0 });
+      expect(await fixture.backend.deadLetters()).toMatchObject(
+        ['a', 'b', 'c'].map((entityId) => ({ entityId, lastFailure: { code: 'queue/expired' } })),
+      );
+      expect(fixture.backend.status.current.dead).toBe(3);
+    },
+  );
+
   test('that is retried goes again under a new key, as it was put right since', async () => {
     const fixture = world({ autoSync: true });
     await bury(fixture, 'a');

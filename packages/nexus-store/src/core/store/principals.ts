@@ -2,12 +2,19 @@ import { oneOf, requireOptions, shown, type Kinds } from '../model/arguments.ts'
 import { UsageError } from '../model/errors.ts';
 import { DURATION, durationMs, type Duration } from '../model/duration.ts';
 import { detachPartition, knownPartition, userPartition } from '../queue/partitions.ts';
-import { readGate, withoutRefusal, writeGate } from '../sync/gate.ts';
+import { readGate, withoutRefusal, withoutTextOf, writeGate } from '../sync/gate.ts';
 import type { Principal } from '../sync/sync-context.ts';
 import type { BackendCore } from './backend-core.ts';
 import { changeSession, readSession } from './session.ts';
 
-/** What `signOut` does with writes that were not sent. */
+/**
+ * What `signOut` does with writes that were not sent.
+ *
+ * - `keep`: they wait until the same user is back.
+ * - `flush`: they are sent first, as far as there is time; what is left is kept.
+ * - `discard`: they are erased, with everything else of the user that is on this device. SQLite overwrites
+ *   it; of browsers' databases, and of flash, nobody can tell what is left in them until it is written over.
+ */
 export type PendingOnSignOut = 'keep' | 'flush' | 'discard';
 
 export interface SignOutOptions {
@@ -109,6 +116,7 @@ export class Principals {
       let gate = stored;
       for (const one of [partition, discarded?.partition])
         if (one !== undefined && gate.unauthorised.includes(one)) gate = withoutRefusal(gate, one);
+      if (discarded !== null) gate = withoutTextOf(gate, discarded.partition);
       if (gate !== stored) writeGate(uow, gate);
       await changeSession(uow, { principal: id });
       return { partition, id };

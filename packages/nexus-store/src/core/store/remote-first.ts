@@ -4,7 +4,8 @@ import { decodeValue, encodeValue, wireJson } from '../model/value-codec.ts';
 import type { OutgoingEntry, RemoteContext } from '../ports/remote.ts';
 import { noteAcknowledgements } from '../queue/acknowledgements.ts';
 import { hasOtherId } from '../queue/collection-rules.ts';
-import { rebaseOnPull } from '../queue/conflict.ts';
+import { rebaseOnOwn } from '../queue/conflict.ts';
+import { isPulledByAny } from '../queue/pulled.ts';
 import { emptyRow, type RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { checkedOutcomes, unusable } from '../sync/outcome-check.ts';
@@ -23,8 +24,11 @@ import { afterMutation, type Mutation } from './mutation.ts';
  */
 export async function writeRemoteFirst(core: BackendCore, mutation: Mutation): Promise<void> {
   const budgetMs = core.context.options.requestTimeoutMs + CLOSING_MS;
+  const { collection, id } = mutation;
   await core.engine.direct(budgetMs, (window, principal) =>
-    writeAs(core, mutation, window, principal),
+    core.directWrites.take(principal.partition, collection, id, () =>
+      writeAs(core, mutation, window, principal),
+    ),
   );
 }
 
@@ -34,6 +38,8 @@ async function writeAs(
   window: RunWindow,
   principal: Principal,
 ): Promise<void> {
+  if (!window.fits(0))
+    throw new RemoteError('remote/timeout', 'earlier writes of this took all the time');
   const { partition } = principal;
   const { collection, id } = mutation;
   const stored = await core.writer.read((uow) => uow.row(partition, collection, id));
@@ -101,7 +107,8 @@ async function storeApplied(
 ): Promise<boolean> {
   const { collection, id, rules } = mutation;
   const row = (await uow.row(partition, collection, id)) ?? emptyRow(partition, collection, id);
-  if (row.version !== base && rules.isPulled === true) return false;
+  const isFetched = await isPulledByAny(uow, rules, partition, collection);
+  if (row.version !== base && isFetched) return false;
   const before = row.depth === 0 ? row.value : row.shadow;
   const text =
     value === undefined || hasOtherId(rules, value, id)
@@ -110,9 +117,8 @@ async function storeApplied(
         ? null
         : encodeValue(value);
   const fetched = { ...row, fetchedAt: uow.state.fetchedAt(core.runtime.clock.now()) };
-  if (rules.isPulled === true)
-    noteAcknowledgements(uow, [{ partition, collection, entity: id, key }]);
-  if (row.depth > 0) await rebaseOnPull(uow, fetched, { value: text, version }, false, rules);
+  if (isFetched) noteAcknowledgements(uow, [{ partition, collection, entity: id, key }]);
+  if (row.depth > 0) await rebaseOnOwn(uow, fetched, { value: text, version }, rules);
   else if (text === null) uow.deleteRow(row);
   else uow.putRow({ ...fetched, value: text, version });
   return true;

@@ -1,15 +1,19 @@
 import { LiveValue, type Live } from '../model/live.ts';
 import type { Runtime } from '../ports/runtime.ts';
+import { passSettled } from '../queue/inspect.ts';
 import type { Counters, UnitOfWork } from '../queue/unit-of-work.ts';
 import type { Writer } from '../queue/writer.ts';
 import type { Engine } from '../sync/engine.ts';
-import { askedToWaitUntil, blockOf } from '../sync/gate.ts';
+import { askedToWaitUntil, blockOf, failureFor } from '../sync/gate.ts';
 import { isOfflineFailure } from '../sync/outcome-policy.ts';
 import { nextAttemptAt, readRest, type Rest } from '../sync/rest.ts';
 import { INITIAL_STATUS, pendingTotal, type SyncStatus } from '../sync/sync-status.ts';
 
 /** A burst of changes costs one look at the storage in this time. */
 const REFRESH_MS = 50;
+
+/** So much may be passed over in each reading; more is remembered as passed. */
+const FEW_PASSED = 256;
 
 /** How much waits, as a commit left it. */
 export interface Counts {
@@ -54,6 +58,7 @@ export class StatusKeeper {
   #cancelRefresh: (() => void) | undefined;
   #total = 0;
   #isClosed = false;
+  #isPassing = false;
   /** As the last commit left them: newer than any reading that began before it. */
   #counts: Counts | undefined;
   #rest: Rest | undefined;
@@ -129,7 +134,7 @@ export class StatusKeeper {
     const { runtime, engine } = this.#sources;
     const at = runtime.clock.now();
     const seen = this.#counts;
-    const rest = await readRest(uow, partition, engine.isHalted, at);
+    const rest = await readRest(uow, partition, engine.isHalted, at, engine.decides);
     const collections = uow.state.collections(partition);
     const counts = { counters: uow.counters(partition), collections };
     return { partition, at, rest, counts, seen };
@@ -144,10 +149,27 @@ export class StatusKeeper {
     this.#counts = counts;
     this.#publish(rest, counts, at);
     this.#sources.onLooked();
+    if (rest.passed > FEW_PASSED) void this.#passSettled(partition);
+  }
+
+  /** Many dead letters are looked through once, not in each reading. */
+  async #passSettled(partition: number): Promise<void> {
+    if (this.#isPassing) return;
+    this.#isPassing = true;
+    const { writer } = this.#sources;
+    try {
+      let isMore = true;
+      while (isMore && !this.#isClosed)
+        isMore = await writer.write((uow) => passSettled(uow, partition), { cost: FEW_PASSED });
+    } catch {
+      // Upkeep: nothing is wrong without it, and the next reading asks for it again.
+    } finally {
+      this.#isPassing = false;
+    }
   }
 
   #publish(rest: Rest, { counters, collections }: Counts, now: number): void {
-    const { engine, calledAt } = this.#sources;
+    const { engine, calledAt, partition } = this.#sources;
     const counts = countsOf(counters);
     const status: SyncStatus = {
       phase: engine.phase,
@@ -157,7 +179,7 @@ export class StatusKeeper {
       blockedBy: this.#blockedBy(rest, now),
       nextAttemptAt: calledAt() ?? nextAttemptAt(rest, now),
       lastSyncedAt: latest(rest.syncedAt, engine.lastSyncedAt),
-      lastFailure: rest.gate.failure ?? engine.lastFailure,
+      lastFailure: failureFor(rest.gate, partition()) ?? engine.lastFailure,
       progress: this.#progress(counts.pending),
     };
     if (JSON.stringify(status) !== JSON.stringify(this.live.current)) this.live.set(status);

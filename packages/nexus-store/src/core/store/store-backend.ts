@@ -6,7 +6,7 @@ import {
   requireOptions,
   type Kinds,
 } from '../model/arguments.ts';
-import type { Entry, EntryId } from '../model/entry.ts';
+import type { EntityId, Entry, EntryId } from '../model/entry.ts';
 import type { SyncEvent } from '../model/events.ts';
 import type { Live } from '../model/live.ts';
 import type { PriorityRank, SyncPriority } from '../model/priority.ts';
@@ -26,11 +26,13 @@ import { Principals, type SignOutOptions } from './principals.ts';
 import { QueueControl, type ConflictDetails, type PendingChangesOptions } from './queue-control.ts';
 import { changeSession } from './session.ts';
 import { runTransaction, type TransactionStores } from './transaction.ts';
+import { SyncMarks, type SyncMark } from './sync-marks.ts';
 import type { Watch } from './watchers.ts';
 
 export type { BackendOptions } from './backend-options.ts';
 export type { PendingOnSignOut, SignOutOptions } from './principals.ts';
 export type { ConflictDetails, PendingChangesOptions } from './queue-control.ts';
+export type { SyncMark } from './sync-marks.ts';
 
 interface PendingOptions {
   readonly collection?: string;
@@ -47,12 +49,14 @@ export class StoreBackend {
   readonly runtime: Runtime;
   readonly #core: BackendCore;
   readonly #control: QueueControl;
+  readonly #marks: SyncMarks;
   readonly #principals: Principals;
 
   constructor(runtime: Runtime, options: BackendOptions) {
     this.runtime = runtime;
     this.#core = new BackendCore(runtime, options);
     this.#control = new QueueControl(this.#core);
+    this.#marks = new SyncMarks(this.#core);
     this.#principals = new Principals(this.#core);
     setCore(this, this.#core);
   }
@@ -71,7 +75,9 @@ export class StoreBackend {
 
   /** Ends the run under way and closes the database. Nothing fires afterwards. Idempotent. */
   close(): Promise<void> {
-    return this.#core.close();
+    const closed = this.#core.close();
+    this.#marks.close();
+    return closed;
   }
 
   // ---- writing as one ----------------------------------------------------------------------------
@@ -93,7 +99,7 @@ export class StoreBackend {
   /**
    * Sends what is queued and fetches what changed, now. A call during a run joins it: then the tightest
    * of all callers' limits holds. Never rejects for what the network or the server do: the report says
-   * it.
+   * it. Of a backend without a remote it says `offline`: there is nobody to send to.
    *
    * @throws UsageError `usage/invalid-argument`
    * @throws StorageError if the database failed
@@ -114,7 +120,7 @@ export class StoreBackend {
     this.#core.setListening(false);
     await writer.write((uow) => changeSession(uow, { isPaused: true }));
     await engine.stop('paused');
-    this.#core.auto.onRest(await status.refreshNow());
+    this.#core.auto.onRest(await status.refreshNow(), engine.pullDueInMs);
   }
 
   async resume(): Promise<void> {
@@ -123,7 +129,7 @@ export class StoreBackend {
     await writer.write((uow) => changeSession(uow, { isPaused: false }));
     engine.resume();
     this.#core.setListening(true);
-    this.#core.auto.onRest(await status.refreshNow());
+    this.#core.auto.onRest(await status.refreshNow(), engine.pullDueInMs);
     this.#core.wake();
   }
 
@@ -186,6 +192,14 @@ export class StoreBackend {
   /** The same as it changes; of one entity also what is dead. Looks at most every 50 ms. */
   watchPendingChanges(options: PendingChangesOptions = {}): Watch<readonly Entry[]> {
     return this.#control.watchPendingChanges(options);
+  }
+
+  /**
+   * How far one entity has come on its way to the server. However many are watched, a write costs a reading of
+   * those it changed, all at once and at most every 50 ms.
+   */
+  watchSyncMark(collection: string, entityId: EntityId): Watch<SyncMark> {
+    return this.#marks.watch(collection, entityId);
   }
 
   deadLetters(filter: DeadLetterFilter = {}): Promise<readonly Entry[]> {
@@ -276,6 +290,11 @@ export class StoreBackend {
   /** @internal */
   get writer(): Writer {
     return this.#core.writer;
+  }
+
+  /** @internal False if it was made without a remote: then nothing is ever sent from here. */
+  get hasRemote(): boolean {
+    return this.#core.hasRemote;
   }
 
   /** @internal Whose rows and entries are seen, as storage knows it. */

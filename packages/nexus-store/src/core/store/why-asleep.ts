@@ -10,7 +10,9 @@ export async function whyAsleep(backend: StoreBackend): Promise<string | null> {
   const { writer, engine, auto, status, runtime, partition } = coreOf(backend);
   const now = runtime.clock.now();
   const isAwake = (): boolean => engine.isRunning || auto.dueAt !== null || status.isRefreshDue;
-  const rest = await writer.read((uow) => readRest(uow, partition, engine.isHalted, now));
+  const rest = await writer.read((uow) =>
+    readRest(uow, partition, engine.isHalted, now, engine.decides),
+  );
   const at = nextAttemptAt(rest, now);
   if (at === null || isAwake()) return null;
   return `${rest.remaining} entries wait, the next attempt is due in ${at - now} ms, and no timer is set`;

@@ -71,10 +71,15 @@ export class AutoSync {
     this.#callIn(Math.max(DELAY_MS[best], this.#heldMs()));
   }
 
-  /** What is left to do was looked at, outside of a run. */
-  onRest(rest: Rest): void {
+  /**
+   * What is left to do was looked at, outside of a run.
+   *
+   * @param pullDueInMs how soon something must be fetched; null: nothing is known of
+   */
+  onRest(rest: Rest, pullDueInMs: number | null): void {
     this.#note(rest);
     if (this.#isRunning() || this.#isBlocked) return;
+    this.#pullIn(pullDueInMs);
     const at = nextAttemptAt(rest, this.#runtime.clock.now());
     if (at === null) return;
     const delayMs = rest.readyRank === null ? 0 : DELAY_MS[rest.readyRank];
@@ -82,9 +87,10 @@ export class AutoSync {
   }
 
   /** A run ended, whoever called for it, and left this. */
-  onRunEnded(rest: Rest): void {
+  onRunEnded(rest: Rest, pullDueInMs: number | null): void {
     this.#failures = 0;
     this.#note(rest);
+    if (!this.#isBlocked) this.#pullIn(pullDueInMs);
     const at = nextAttemptAt(rest, this.#runtime.clock.now());
     if (at !== null) this.#callIn(Math.max(CONTINUE_MS, this.#msUntil(at)));
   }
@@ -117,6 +123,10 @@ export class AutoSync {
     if (rest.isBlocked) this.#clear();
   }
 
+  #pullIn(dueInMs: number | null): void {
+    if (dueInMs !== null) this.#callIn(Math.max(dueInMs, this.#heldMs()), false);
+  }
+
   #heldMs(): number {
     return this.#heldUntil === null ? 0 : this.#msUntil(this.#heldUntil);
   }
@@ -128,10 +138,12 @@ export class AutoSync {
   #callIn(delayMs: number, isForEntries = true): void {
     const { clock, timers } = this.#runtime;
     const dueAt = clock.elapsed() + delayMs;
-    if (!this.#isEnabled || (this.#dueAt !== null && this.#dueAt <= dueAt)) return;
+    if (!this.#isEnabled) return;
+    // One run does what several were called for.
+    this.#isForEntries = isForEntries && (this.#dueAt === null || this.#isForEntries);
+    if (this.#dueAt !== null && this.#dueAt <= dueAt) return;
     this.#clear();
     this.#dueAt = dueAt;
-    this.#isForEntries = isForEntries;
     this.#cancel = timers.after(Math.min(delayMs, LONGEST_TIMER_MS), () => {
       this.#clear();
       void this.#run(this.#isForEntries);

@@ -1,6 +1,6 @@
 import { shown } from '../model/arguments.ts';
 import type { EntityId } from '../model/entry.ts';
-import { UsageError } from '../model/errors.ts';
+import { assert, UsageError } from '../model/errors.ts';
 import type { SyncFailure } from '../model/outcome.ts';
 import { isReadable } from '../model/stored-text.ts';
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
@@ -11,6 +11,7 @@ import { findEntry } from '../queue/lanes.ts';
 import { backoffDelayMs } from '../queue/backoff.ts';
 import { detailOf, type EntryRecord, type RowRecord } from '../queue/records.ts';
 import type { Settlement } from '../queue/settle.ts';
+import { UNDECIDED } from '../queue/undecided.ts';
 import { MAX_ROUNDS, resolve, type ConflictContext, type Resolution } from './conflict-strategy.ts';
 import { failureWith } from './outcome-check.ts';
 import type { ConflictCase } from './outcome-policy.ts';
@@ -53,6 +54,8 @@ export async function decideConflict(
 ): Promise<Decided> {
   const { entry, outcome } = conflict;
   let sides = await sidesOf(context, conflict, setting);
+  if (context.strategyOf(entry.collection) === undefined)
+    return undecided(context, sides, outcome.failure);
   if (sides.remote === null && (await setting.pull(entry.collection)))
     sides = await sidesOf(context, conflict, setting);
   const rowVersion = sides.row?.version ?? null;
@@ -66,6 +69,18 @@ export async function decideConflict(
       ? untouched(entry)
       : settlementOf(context, remote, answer, outcome.failure);
   return { settlement, rowVersion };
+}
+
+/** Nobody here knows how the app decides: it is left to a context that does. */
+function undecided(
+  { runtime }: SyncContext,
+  { row, remote }: Sides,
+  said: SyncFailure | undefined,
+): Decided {
+  const rowVersion = row?.version ?? null;
+  const failure = failureOf(UNDECIDED, runtime.clock.now(), said);
+  const known = remote ?? { value: row?.shadow ?? null, version: rowVersion };
+  return { settlement: { kind: 'conflict', failure, remote: known }, rowVersion };
 }
 
 /**
@@ -189,7 +204,7 @@ async function ask(
     return { resolution: { use: 'later' }, why: 'store/conflict-handler-failed' };
   };
   try {
-    const asked = strategyOf(context, sides, limited.signal);
+    const asked = decide(context, sides, limited.signal);
     const late = (): Answer | 'cut-off' =>
       signal.aborted ? 'cut-off' : failed('it did not come back in time');
     return await withPatience<Answer | 'cut-off'>(
@@ -206,13 +221,14 @@ async function ask(
   }
 }
 
-async function strategyOf(
+async function decide(
   context: SyncContext,
   sides: Sides & { readonly remote: RemoteState },
   signal: AbortSignal,
 ): Promise<Answer> {
   const { entry } = sides;
-  const strategy = context.collection(entry.collection)?.conflict ?? 'merge-fields';
+  const strategy = context.strategyOf(entry.collection);
+  assert(strategy !== undefined, 'what is not decided here is left to others');
   // What a command does is the server's to say: there are no fields of ours to merge.
   const isMerge = strategy === 'merge-fields' || typeof strategy === 'object';
   if (entry.operation === 'command' && isMerge)

@@ -223,7 +223,14 @@ describe('a parked conflict', () => {
     });
     expect([resolved, again]).toEqual([true, false]);
     expect(fixture.arrivals).toContain('create b');
-    expect(server(fixture)).toEqual({ id: 'a', text: 'later', at: 1 });
+    // What was written before the agreement does not undo it: people are asked about that as well.
+    expect(server(fixture)).toEqual({ id: 'a', text: 'agreed', at: 2 });
+    const [next] = await fixture.backend.pendingChanges();
+    expect(await fixture.backend.conflictOf(next?.id ?? '')).toMatchObject({
+      base: { id: 'a', text: 'ours', at: 1 },
+      local: { id: 'a', text: 'later', at: 1 },
+      remote: { id: 'a', text: 'agreed', at: 2 },
+    });
   });
 
   test('is decided on what a pull brought since', async () => {

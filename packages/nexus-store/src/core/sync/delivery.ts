@@ -6,7 +6,7 @@ import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { noteWait } from '../queue/waits.ts';
 import { isNexusError } from '../model/errors.ts';
 import { decideConflict, type Decided } from './conflict-decisions.ts';
-import type { GateLesson } from './gate.ts';
+import { isProbing, type GateLesson } from './gate.ts';
 import type { GateWatch } from './gate-watch.ts';
 import { migrateEntries } from './migrate-entries.ts';
 import { failureWith } from './outcome-check.ts';
@@ -87,20 +87,22 @@ export class Delivery {
     if (this.#isTooMany()) return this.#buryTooMany();
     const { entries, settlements } = await migrateEntries(context, this.#claim, window.signal);
     const number = gates.begin();
+    const isProbe = isProbing(gates.gate);
     const sent = await this.#send(entries);
     if (sent === null) {
       for (const { seq } of entries) settlements.set(seq, UNTOUCHED);
       await this.#settle(settlements, { kind: 'nothing' }, []);
       return 'settled';
     }
-    const judgement = policy.judge(entries, sent.outcomes, clock.now());
-    for (const [seq, settlement] of settlements) judgement.settlements.set(seq, settlement);
-    // Cut off by our own deadline: that says nothing of the endpoint.
+    // Cut off by our own deadline: that says nothing of the endpoint, nor of the entry.
     const isOwnDoing = !sent.isAnswered && window.end !== undefined;
-    const lesson: GateLesson = isOwnDoing
-      ? { kind: 'nothing' }
-      : gates.lesson(judgement.endpoint, judgement.works, number);
-    const { endpoint } = judgement;
+    const circumstances = isOwnDoing ? undefined : { isProbe, works: gates.works(number) };
+    const judgement = policy.judge(entries, sent.outcomes, clock.now(), circumstances);
+    for (const [seq, settlement] of settlements) judgement.settlements.set(seq, settlement);
+    const { endpoint, works, isOwnFault } = judgement;
+    let lesson: GateLesson = { kind: 'nothing' };
+    if (isOwnFault) lesson = { kind: 'doubt' };
+    else if (!isOwnDoing) lesson = gates.lesson(endpoint, works, number);
     const end = endpoint === null ? 'settled' : endpoint.isOffline ? 'offline' : 'blocked';
     try {
       await this.#settleJudgement(judgement, lesson, sent);
@@ -172,7 +174,7 @@ export class Delivery {
     try {
       await this.#settle(settlements, lesson, refunds);
     } catch (error) {
-      if (isNexusError(error, 'queue/claim-lost'))
+      if (isNexusError(error, 'queue/claim-lost') && lesson.kind !== 'nothing')
         gates.adopt(await context.writer.write((uow) => gates.apply(uow, lesson)), lesson);
       throw error;
     }
@@ -202,26 +204,20 @@ export class Delivery {
   ): Promise<void> {
     const { context, gates, totals } = this.#setting;
     const { rulesOf, writer } = context;
-    const done = await writer
-      .write(
-        async (uow) => {
-          const final = new Map(settlements);
-          for (const [seq, decision] of decided)
-            final.set(seq, await this.#upheld(uow, seq, decision));
-          if (final.size > 0) await settleClaim(uow, this.#claim, final, rulesOf);
-          if ([...final.values()].some(isWait))
-            await noteWait(uow, this.#claim.partition, context.runtime.clock.now());
-          if (this.#endsRun(uow))
-            noteSynced(uow, this.#claim.partition, context.runtime.clock.now());
-          const revived = await refundEntries(context, uow, this.#claim.partition, refunds);
-          return { final, revived, gate: await gates.apply(uow, lesson) };
-        },
-        { cost: settlements.size, rows: this.#claim.entries.map(rowKey) },
-      )
-      .catch(async (error: unknown) => {
-        await this.#learnAnyway(error, lesson);
-        throw error;
-      });
+    const done = await writer.write(
+      async (uow) => {
+        const final = new Map(settlements);
+        for (const [seq, decision] of decided)
+          final.set(seq, await this.#upheld(uow, seq, decision));
+        if (final.size > 0) await settleClaim(uow, this.#claim, final, rulesOf);
+        if ([...final.values()].some(isWait))
+          await noteWait(uow, this.#claim.partition, context.runtime.clock.now());
+        if (this.#endsRun(uow)) noteSynced(uow, this.#claim.partition, context.runtime.clock.now());
+        const revived = await refundEntries(context, uow, this.#claim.partition, refunds);
+        return { final, revived, gate: await gates.apply(uow, lesson) };
+      },
+      { cost: settlements.size, rows: this.#claim.entries.map(rowKey) },
+    );
     // Some of them may have been buried by an earlier run.
     totals.dead = Math.max(0, totals.dead - done.revived);
     gates.adopt(done.gate, lesson);
@@ -232,13 +228,6 @@ export class Delivery {
   #endsRun(uow: UnitOfWork): boolean {
     const isLeft = uow.counters(this.#claim.partition).pending.some((count) => count > 0);
     return !isLeft && !pullsAnything(this.#setting.context);
-  }
-
-  /** The entries are another runner's by now; what the server said of itself holds all the same. */
-  async #learnAnyway(error: unknown, lesson: GateLesson): Promise<void> {
-    if (!isNexusError(error, 'queue/claim-lost') || lesson.kind === 'nothing') return;
-    const { context, gates } = this.#setting;
-    gates.adopt(await context.writer.write((uow) => gates.apply(uow, lesson)), lesson);
   }
 
   /** A decision stands only if no pull has brought another row since: else the entry is sent again. */

@@ -4,8 +4,9 @@ import type { Outcome, SyncFailure } from '../model/outcome.ts';
 import type { PriorityRank } from '../model/priority.ts';
 import { ownerInTurn } from '../ports/context-link.ts';
 import type { SyncReport } from '../model/sync-report.ts';
+import type { Decides } from '../queue/undecided.ts';
 import { clockBackMs, moveWaits } from '../queue/waits.ts';
-import { askedToWaitUntil, type Gate } from './gate.ts';
+import { askedToWaitUntil, failureFor, type Gate } from './gate.ts';
 import { GateWatch } from './gate-watch.ts';
 import { isEndpointError, PullFailures } from './pull-failures.ts';
 import { PullPass, type PullEnd } from './pull-pass.ts';
@@ -13,7 +14,7 @@ import { PushPass, type PushEnd } from './push-pass.ts';
 import { endpointOf, isWorking, OutcomePolicy, RefusalStreaks } from './outcome-policy.ts';
 import { nextAttemptAt, readRest, type Rest } from './rest.ts';
 import { RunWindow, SendTimes } from './run-window.ts';
-import type { Principal, RunTotals, SyncContext } from './sync-context.ts';
+import { decidesIn, type Principal, type RunTotals, type SyncContext } from './sync-context.ts';
 import type { SyncOptions } from './sync-options.ts';
 
 /** What belongs to one run. */
@@ -33,6 +34,10 @@ interface Operation {
 /** A fetch may take as long as a few requests. */
 const FETCH_REQUESTS = 4;
 
+/** A pull that others' writes overtook is tried again after this, doubled each time, up to the cap. */
+const PULL_AGAIN_MS = 1_000;
+const PULL_AGAIN_CAP_MS = 300_000;
+
 /**
  * Sends what is queued and fetches what changed, one run at a time. Knows when the next attempt is
  * due; who calls it then is decided elsewhere.
@@ -51,16 +56,20 @@ export class Engine {
   #held: Promise<unknown> | undefined;
   #pass: PushPass | undefined;
   #hasNews = false;
+  /** Pulls in a row that were left unfinished because writes overtook them. */
+  #overtaken = 0;
   #phase: 'idle' | 'pushing' | 'pulling' = 'idle';
   #isPaused = false;
   #isClosed = false;
   /** When a run of this process last left nothing to do for the current user; null if none did. */
   lastSyncedAt: number | null = null;
   lastFailure: SyncFailure | null = null;
+  readonly decides: Decides;
 
   /** @param onChange called when what `phase`, `progress` and the like say has changed */
   constructor(context: SyncContext, onChange: () => void) {
     this.#context = context;
+    this.decides = decidesIn(context);
     this.#onChange = onChange;
     this.#owner = context.runtime.ids.uuid();
     this.#gates = new GateWatch(context);
@@ -86,6 +95,12 @@ export class Engine {
 
   get claimed(): number {
     return this.#pass?.inFlight ?? 0;
+  }
+
+  /** What is on the server could not be stored here: how soon a run must try again; null: it is not so. */
+  get pullDueInMs(): number | null {
+    if (this.#overtaken === 0) return null;
+    return Math.min(PULL_AGAIN_CAP_MS, PULL_AGAIN_MS * 2 ** Math.min(this.#overtaken - 1, 20));
   }
 
   get pushedInRun(): number | null {
@@ -215,7 +230,10 @@ export class Engine {
     while (this.#held !== undefined) await this.#held;
     this.#streaks.forget();
     const result = this.stop('aborted').then(() => {
+      // Whoever comes next is told nothing of whoever was there.
       this.lastSyncedAt = null;
+      this.lastFailure = null;
+      this.#overtaken = 0;
       return body();
     });
     const held = result.catch(() => {});
@@ -273,9 +291,9 @@ export class Engine {
       const { partition } = run.principal;
       const now = runtime.clock.now();
       const rest = await this.#context.writer.read((uow) =>
-        readRest(uow, partition, this.isHalted, now),
+        readRest(uow, partition, this.isHalted, now, this.decides),
       );
-      this.lastFailure = rest.gate.failure ?? this.lastFailure;
+      this.lastFailure = failureFor(rest.gate, partition) ?? this.lastFailure;
       const stoppedBy = endOf(end, rest, run.window);
       if (stoppedBy === 'drained') {
         this.lastSyncedAt = now;
@@ -286,7 +304,7 @@ export class Engine {
         ...run.totals,
         remaining: rest.remaining,
         stoppedBy,
-        nextAttemptAt: nextAttemptAt(rest, now),
+        nextAttemptAt: this.#nextAttemptAt(rest, now),
         durationMs: runtime.clock.elapsed() - startedAt,
       };
       emit({ type: 'sync-finished', report });
@@ -294,6 +312,13 @@ export class Engine {
     } finally {
       this.#setPhase('idle');
     }
+  }
+
+  #nextAttemptAt(rest: Rest, now: number): number | null {
+    const at = nextAttemptAt(rest, now);
+    const dueInMs = this.pullDueInMs;
+    if (dueInMs === null || rest.isBlocked) return at;
+    return Math.min(at ?? Infinity, Math.max(now + dueInMs, rest.heldUntil ?? 0));
   }
 
   async #pushAndPull(run: Run): Promise<PushEnd> {
@@ -374,13 +399,15 @@ export class Engine {
       return end === 'drained';
     };
     let refusal: PushEnd | undefined;
+    let isOvertaken = false;
     const started = this.#gates.begin();
     const pulledOnes = this.#context.collections().filter(({ isPulled }) => isPulled);
     for (const { name } of pulledOnes) {
-      const isLast = name === pulledOnes.at(-1)?.name && refusal === undefined;
+      const isLast = name === pulledOnes.at(-1)?.name && refusal === undefined && !isOvertaken;
       try {
         const pulled = await run.pull.pull(name, beforePage, isLast);
         if (pulled === 'held') return 'blocked';
+        if (pulled === 'overtaken') isOvertaken = true;
         if (pulled === 'ended') return end === 'drained' ? (run.window.end ?? 'deadline') : end;
       } catch (error) {
         if (run.window.end !== undefined) return run.window.end;
@@ -391,7 +418,8 @@ export class Engine {
       }
     }
     await this.#pullFailures.forgive(started);
-    return refusal ?? end;
+    this.#overtaken = isOvertaken ? this.#overtaken + 1 : 0;
+    return refusal ?? (isOvertaken ? 'deadline' : end);
   }
 
   async #pullForConflict(collection: string, run: Run): Promise<boolean> {
@@ -421,6 +449,11 @@ export class Engine {
     }
     if (end === 'held') throw heldError(this.#gates.gate, clock.now());
     if (end === 'ended') throw new RemoteError('remote/timeout', 'the fetch was cut off');
+    if (end === 'done') return;
+    // A timer sees to it.
+    this.#overtaken = Math.max(1, this.#overtaken);
+    this.#onChange();
+    throw new RemoteError('remote/timeout', 'writes of the same rows overtook the fetch');
   }
 
   async #onPullError(error: unknown): Promise<PushEnd> {

@@ -63,12 +63,13 @@ export class GateWatch {
   }
 
   /**
-   * Looks at the gate in a transaction that is about to claim: another context may have been asked to
-   * leave the server alone. False if nothing may be sent now.
+   * Looks at the gate in a transaction that is about to claim, or before a page: another context may have been
+   * asked to leave the server alone. False if nothing may be sent now.
    */
   async permits(uow: UnitOfWork): Promise<boolean> {
     const seen = this.#changes;
     const stored = await readGate(uow);
+    // A page is asked for in a transaction that only reads, and may see less than an answer has taught.
     if (seen === this.#changes) this.#gate = stored;
     return this.isPassable;
   }
@@ -94,12 +95,22 @@ export class GateWatch {
     return this.#begun;
   }
 
+  /** True if requests work as far as anybody knows, for one by its number that has just failed. */
+  works(number: number): boolean {
+    return !this.#gate.isDoubtful && number > this.#begunBeforeFailure;
+  }
+
   /** The lesson of a request by its number, drawn before its transaction. */
-  lesson(endpoint: EndpointFailure | null, works: boolean, number: number): GateLesson {
+  lesson(
+    endpoint: EndpointFailure | null,
+    works: boolean,
+    number: number,
+    by: 'push' | 'pull' = 'push',
+  ): GateLesson {
     const { clock, random } = this.#context.runtime;
     // What began before the last failure says nothing new of the time since.
     const isNews = number > this.#begunBeforeFailure;
-    if (endpoint === null) return works && isNews ? { kind: 'works' } : NOTHING;
+    if (endpoint === null) return works && isNews ? { kind: 'works', by } : NOTHING;
     if (!isNews && endpoint.retryAfterMs === undefined && endpoint.block === null) return NOTHING;
     this.#begunBeforeFailure = this.#begun;
     this.#changes += 1;

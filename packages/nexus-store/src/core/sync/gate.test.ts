@@ -28,7 +28,7 @@ describe('a wish to wait in the gate', () => {
   test('outlives a success of a request beside it, and nothing else of the gate does', () => {
     const asked = afterLesson(GATE_SHUT, failed(5_000, 60_000), 0, DEFAULT_BACKOFF, 5_000);
 
-    const after = afterLesson(asked, { kind: 'works' }, 0, DEFAULT_BACKOFF, 6_000);
+    const after = afterLesson(asked, { kind: 'works', by: 'push' }, 0, DEFAULT_BACKOFF, 6_000);
 
     expect(askedToWaitUntil(after, 6_000)).toBe(65_000);
     expect(after).toMatchObject({ failures: 0, failure: null });

@@ -17,10 +17,16 @@ export interface Gate {
   /** Epoch milliseconds when the two were set; an earlier clock means that it was moved back. */
   readonly setAt: number | null;
   readonly failure: SyncFailure | null;
+  /** The partition whose request failed: what the server told its user is nobody else's. */
+  readonly failureOf: number | null;
   /** Nothing will work until the app is upgraded. */
   readonly isUpgradeRequired: boolean;
   /** Partitions whose user's credentials were refused. */
   readonly unauthorised: readonly number[];
+  /** A request failed since the last push that worked: nobody knows whether the next one of others would. */
+  readonly isDoubtful: boolean;
+  /** How often the number of entries in a request is halved: one of them may have been what failed. */
+  readonly halvings: number;
 }
 
 export const GATE_SHUT: Gate = {
@@ -29,8 +35,11 @@ export const GATE_SHUT: Gate = {
   retryAfterUntil: null,
   setAt: null,
   failure: null,
+  failureOf: null,
   isUpgradeRequired: false,
   unauthorised: [],
+  isDoubtful: false,
+  halvings: 0,
 };
 
 /** So many failures in a row open the gate: then one entry probes before the rest follows. */
@@ -38,6 +47,16 @@ export const GATE_FAILURES = 5;
 
 /** The longest a server may ask us to wait. */
 export const MAX_RETRY_AFTER_MS: number = 24 * 3_600_000;
+
+/** A request sees whether the endpoint works, or which entry it is that fails. */
+export function isProbing(gate: Gate): boolean {
+  return isOpen(gate) || gate.halvings === GATE_FAILURES;
+}
+
+/** How many entries a request may carry that could have carried so many. */
+export function requestLimit(gate: Gate, limit: number): number {
+  return isOpen(gate) ? 1 : Math.max(1, Math.floor(limit / 2 ** gate.halvings));
+}
 
 export function isOpen(gate: Gate): boolean {
   return gate.failures >= GATE_FAILURES;
@@ -63,7 +82,10 @@ export interface EndpointFailure {
 /** What one request taught us of the endpoint, drawn once so that a repeated transaction agrees. */
 export type GateLesson =
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'works' }
+  /** `by`: a pull may work where no push does. */
+  | { readonly kind: 'works'; readonly by: 'push' | 'pull' }
+  /** A request failed, and the entry that it carried is the likely cause. */
+  | { readonly kind: 'doubt' }
   | {
       readonly kind: 'failed';
       readonly endpoint: EndpointFailure;
@@ -83,13 +105,15 @@ export function afterLesson(
   now: number,
 ): Gate {
   if (lesson.kind === 'nothing') return gate;
-  if (lesson.kind === 'works') return afterSuccess(gate, partition, now);
+  if (lesson.kind === 'works') return afterSuccess(gate, lesson.by, partition, now);
+  if (lesson.kind === 'doubt') return gate.isDoubtful ? gate : { ...gate, isDoubtful: true };
   const { endpoint } = lesson;
-  if (endpoint.block === null) return afterFailure(reanchored(gate, now), lesson, backoff);
+  const failed = { ...gate, failureOf: partition };
+  if (endpoint.block === null) return afterFailure(reanchored(failed, now), lesson, backoff);
   const { failure } = endpoint;
-  if (endpoint.block === 'upgrade-required') return { ...gate, isUpgradeRequired: true, failure };
+  if (endpoint.block === 'upgrade-required') return { ...failed, isUpgradeRequired: true, failure };
   const others = gate.unauthorised.filter((other) => other !== partition);
-  return { ...gate, unauthorised: [...others, partition], failure };
+  return { ...failed, unauthorised: [...others, partition], failure };
 }
 
 /** @param known the gate as it stands now: another context may have written it since the lesson */
@@ -109,17 +133,25 @@ function afterFailure(
     : (known.until ?? at);
   const until = Math.max(waitUntil, retryAfterUntil ?? 0);
   const setAt = Math.max(at, known.setAt ?? at);
-  return { ...known, failures, until, retryAfterUntil, setAt, failure: endpoint.failure };
+  const { failure } = endpoint;
+  const halvings = Math.min(known.halvings + (counts ? 1 : 0), GATE_FAILURES);
+  return { ...known, halvings, failures, until, retryAfterUntil, setAt, failure, isDoubtful: true };
 }
 
 /** The endpoint took something. A wish to be left alone that another request brought still counts. */
-function afterSuccess(gate: Gate, partition: number, now: number): Gate {
+function afterSuccess(gate: Gate, by: 'push' | 'pull', partition: number, now: number): Gate {
+  const isDoubtful = gate.isDoubtful && by === 'pull';
+  const halvings = by === 'pull' ? gate.halvings : Math.max(0, gate.halvings - 1);
   const isShut = gate.failure === null && gate.failures === 0 && !gate.isUpgradeRequired;
-  if (isShut && !gate.unauthorised.includes(partition)) return gate;
+  const isKnown = isShut && !gate.unauthorised.includes(partition);
+  const isSame = isDoubtful === gate.isDoubtful && halvings === gate.halvings;
+  if (isKnown) return isSame ? gate : { ...gate, isDoubtful, halvings };
   const asked = askedToWaitUntil(gate, now);
   const unauthorised = gate.unauthorised.filter((other) => other !== partition);
   return {
     ...GATE_SHUT,
+    isDoubtful,
+    halvings,
     unauthorised,
     until: asked,
     retryAfterUntil: asked,
@@ -132,6 +164,24 @@ export function withoutRefusal(gate: Gate, partition: number): Gate {
   const unauthorised = gate.unauthorised.filter((other) => other !== partition);
   const isCleared = gate.failures === 0 && unauthorised.length === 0 && !gate.isUpgradeRequired;
   return { ...gate, unauthorised, failure: isCleared ? null : gate.failure };
+}
+
+/** What may be shown of the last failure to the user of a partition. */
+export function failureFor(gate: Gate, partition: number): SyncFailure | null {
+  const { failure, failureOf } = gate;
+  if (failure === null || failureOf === partition) return failure;
+  // Somebody else's credentials are nothing to this user; an endpoint that fails is.
+  return failure.code === 'remote/unauthorised' ? null : withoutDetail(failure);
+}
+
+/** The user of a partition has discarded everything: what the server told them goes as well. */
+export function withoutTextOf(gate: Gate, partition: number): Gate {
+  if (gate.failure === null || gate.failureOf !== partition) return gate;
+  return { ...gate, failure: withoutDetail(gate.failure), failureOf: null };
+}
+
+function withoutDetail({ code, status, at }: SyncFailure): SyncFailure {
+  return { code, ...(status === undefined ? {} : { status }), at };
 }
 
 /**

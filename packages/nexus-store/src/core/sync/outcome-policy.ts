@@ -3,6 +3,7 @@ import { encodeValue } from '../model/value-codec.ts';
 import { backoffDelayMs } from '../queue/backoff.ts';
 import { detailOf, entryBytes, laneKey, type EntryRecord } from '../queue/records.ts';
 import type { Settlement } from '../queue/settle.ts';
+import { moreSuspicion, suspicionOf } from '../queue/suspicion.ts';
 import { MAX_RETRY_AFTER_MS, type Block, type EndpointFailure } from './gate.ts';
 import type { EngineOptions } from './sync-options.ts';
 
@@ -24,6 +25,16 @@ export interface Judgement {
   works: boolean;
   /** Entries whose earlier punishment was the endpoint's fault: they get their attempt back. */
   refunds: readonly Refund[];
+  /** It failed as if there were no way to the server, and the entry is the likely cause. */
+  isOwnFault: boolean;
+}
+
+/** What is known of the endpoint as a request comes back that carried one entry or transaction. */
+export interface Circumstances {
+  /** It was sent to see whether the endpoint works, or which entry it is that fails. */
+  readonly isProbe: boolean;
+  /** A push of others worked, and nothing has failed since. */
+  readonly works: boolean;
 }
 
 export interface Refund {
@@ -108,7 +119,13 @@ export class OutcomePolicy {
     return this.#limit.bytes;
   }
 
-  judge(batch: readonly EntryRecord[], outcomes: readonly Outcome[], now: number): Judgement {
+  /** @param circumstances none: it was we who cut it off */
+  judge(
+    batch: readonly EntryRecord[],
+    outcomes: readonly Outcome[],
+    now: number,
+    circumstances?: Circumstances,
+  ): Judgement {
     const works = outcomes.some(isWorking);
     const judgement: Judgement = {
       settlements: new Map(),
@@ -116,8 +133,12 @@ export class OutcomePolicy {
       endpoint: null,
       works,
       refunds: [],
+      isOwnFault: false,
     };
     const units = new Set(batch.map(unitOf)).size;
+    if (units === 1 && circumstances !== undefined) {
+      if (this.#judgeSuspect(batch, outcomes, now, circumstances, judgement)) return judgement;
+    }
     if (outcomes.some(({ kind }) => kind === 'applied')) this.#grow(bytesOf(batch));
     if (works) this.#streaks.forget();
     if (units > 1 && this.#judgeWhole(batch, outcomes, units, judgement)) return judgement;
@@ -188,6 +209,50 @@ export class OutcomePolicy {
       return releaseAll(0, first.failure);
     }
     return false;
+  }
+
+  /**
+   * One that is sent alone and meets no server, while others do: it is to blame itself. Not if the server asked
+   * to wait, for whom it asks that is a matter of chance. True if that is what happened.
+   */
+  #judgeSuspect(
+    batch: readonly EntryRecord[],
+    outcomes: readonly Outcome[],
+    now: number,
+    { isProbe, works }: Circumstances,
+    judgement: Judgement,
+  ): boolean {
+    if (!outcomes.every(isNoWay)) return false;
+    const known = batch[0] === undefined ? undefined : suspicionOf(batch[0]);
+    if (known === undefined && !isProbe) return false;
+    const isGuilty = known !== undefined && works;
+    const isOwnFault = isGuilty || known?.isProven === true;
+    judgement.isOwnFault = isOwnFault;
+    const waitMs = isOwnFault ? this.#suspectWaitMs(batch) : 0;
+    batch.forEach((entry, index) => {
+      const { failure, ambiguous } = outcomes[index] as Retry;
+      const suspicion = moreSuspicion(entry, isGuilty);
+      if (!isOwnFault) judgeEndpoint(entry, outcomes[index] as Retry, judgement);
+      const isLast = isGuilty && entry.attempts + 1 >= this.#options.maxAttempts;
+      judgement.settlements.set(
+        entry.seq,
+        isLast
+          ? bury(failure, ambiguous ? 1 : 0)
+          : {
+              ...release(ambiguous ? 1 : 0, failure),
+              notBefore: isOwnFault ? now + waitMs : null,
+              consumesAttempt: isGuilty,
+              suspicion,
+            },
+      );
+    });
+    return true;
+  }
+
+  /** Grows with every failure, counted as an attempt or not: nobody else's requests end the wait. */
+  #suspectWaitMs(batch: readonly EntryRecord[]): number {
+    const failures = Math.max(0, ...batch.map((entry) => suspicionOf(entry)?.failures ?? 0));
+    return backoffDelayMs(this.#options.backoff, failures, this.#random);
   }
 
   #judgeOne(
@@ -267,14 +332,22 @@ export class OutcomePolicy {
 /** What the outcome of a single request says of the endpoint; null: nothing against it. */
 export function endpointOf(outcome: Outcome): EndpointFailure | null {
   if (outcome.kind === 'unauthorised') return endpointFailure(outcome.failure, 'unauthorised');
-  if (outcome.kind !== 'retry' || outcome.scope !== 'endpoint') return null;
+  if (outcome.kind !== 'retry' || outcome.scope !== 'endpoint' || outcome.withheld === true)
+    return null;
   const block = outcome.upgradeRequired === true ? 'upgrade-required' : null;
   return { ...endpointFailure(outcome.failure, block), retryAfterMs: outcome.retryAfterMs };
 }
 
 function judgeEndpoint(entry: EntryRecord, outcome: Retry, judgement: Judgement): void {
   const { failure, retryAfterMs } = outcome;
-  judgement.settlements.set(entry.seq, release(outcome.ambiguous ? 1 : 0, failure));
+  const suspicion = suspicionOf(entry);
+  judgement.settlements.set(
+    entry.seq,
+    outcome.withheld === true && !outcome.ambiguous
+      ? UNTOUCHED
+      : { ...release(outcome.ambiguous ? 1 : 0, failure), suspicion },
+  );
+  if (outcome.withheld === true) return;
   const block = outcome.upgradeRequired === true ? 'upgrade-required' : null;
   const known = judgement.endpoint ?? endpointFailure(failure, block);
   const asked = Math.max(retryAfterMs ?? -1, known.retryAfterMs ?? -1);
@@ -291,6 +364,14 @@ export function isOfflineFailure({ status, code }: SyncFailure): boolean {
   return code === 'remote/offline' || code === 'remote/timeout' || code === 'remote/protocol';
 }
 
+/** True if no answer of the server's came, nor a wish of its own to be left alone. */
+function isNoWay(outcome: Outcome): outcome is Retry {
+  if (outcome.kind !== 'retry' || outcome.scope !== 'endpoint') return false;
+  const { failure, withheld, upgradeRequired, retryAfterMs } = outcome;
+  const isAsked = retryAfterMs !== undefined || failure.status === 429;
+  return !isAsked && withheld !== true && upgradeRequired !== true;
+}
+
 const UNTOUCHED: Settlement = {
   kind: 'release',
   ambiguous: null,
@@ -298,7 +379,7 @@ const UNTOUCHED: Settlement = {
   consumesAttempt: false,
 };
 
-function release(ambiguous: 0 | 1, failure: SyncFailure): Settlement {
+function release(ambiguous: 0 | 1, failure: SyncFailure): Extract<Settlement, { kind: 'release' }> {
   return { kind: 'release', ambiguous, notBefore: null, consumesAttempt: false, failure };
 }
 

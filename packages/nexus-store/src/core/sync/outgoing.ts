@@ -2,7 +2,7 @@ import type { Operation } from '../model/entry.ts';
 import { decodeValue, wireJson } from '../model/value-codec.ts';
 import type { OutgoingEntry } from '../ports/remote.ts';
 import { entryIdOf } from '../queue/entry-view.ts';
-import { detailOf, laneKey, type EntryRecord, type RowRecord } from '../queue/records.ts';
+import { detailOf, laneKey, type EntryRecord, type Pin, type RowRecord } from '../queue/records.ts';
 
 /** An entry as it is sent. The base is where the row stands, unless a pull has moved it since. */
 export function outgoing(entry: EntryRecord, row: RowRecord | undefined): OutgoingEntry {
@@ -16,7 +16,7 @@ export function outgoing(entry: EntryRecord, row: RowRecord | undefined): Outgoi
     operation: entry.operation as Operation,
     command: detail.command ?? null,
     isPatch: detail.isPatch === true,
-    baseVersion: detail.pinned === undefined ? (row?.version ?? null) : detail.pinned.version,
+    baseVersion: baseVersionOf(detail.pinned, row?.version ?? null),
     payloadJson: payload === null ? null : wireJson(payload),
     get payload(): unknown {
       return payload === null ? null : decodeValue(payload);
@@ -25,6 +25,15 @@ export function outgoing(entry: EntryRecord, row: RowRecord | undefined): Outgoi
     group: detail.group ?? null,
     attempts: entry.attempts,
   };
+}
+
+/** Made on what this device alone had: where the server has the entity, the two are in conflict. */
+const NEVER_THERE = '';
+
+function baseVersionOf(pinned: Pin | undefined, version: string | null): string | null {
+  if (pinned === undefined) return version;
+  // Of a server without versions there is nothing to compare.
+  return pinned.version ?? (version === null ? null : NEVER_THERE);
 }
 
 /**

@@ -46,7 +46,7 @@ export class PullFailures {
   }
 
   async #apply(endpoint: EndpointFailure | null, started: number): Promise<void> {
-    const lesson = this.#gates.lesson(endpoint, endpoint === null, started);
+    const lesson = this.#gates.lesson(endpoint, endpoint === null, started, 'pull');
     const next = await this.#context.writer.write((uow) => this.#gates.apply(uow, lesson));
     this.#gates.adopt(next, lesson);
   }

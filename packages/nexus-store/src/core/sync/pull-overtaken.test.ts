@@ -1,18 +1,22 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
-import { fixtures, type BackendFixture } from '../../testing/backend-fixture.ts';
+import { fixtures, type BackendFixture, type Note } from '../../testing/backend-fixture.ts';
 import { memoryRemote } from '../../testing/memory-remote.ts';
 import { MemoryServer } from '../../testing/memory-server.ts';
 import { RemoteError } from '../model/errors.ts';
 import type { PulledRow, PullPage } from '../ports/remote.ts';
+import { NexusStore } from '../store/nexus-store.ts';
 
 const world = fixtures(afterEach, () => memoryStorage());
 
 /** Two contexts that share a database, as two tabs or processes do. The second only gets to push. */
-function twoContexts(): readonly [BackendFixture, BackendFixture, MemoryServer] {
+function twoContexts(
+  settings: Parameters<typeof world>[0] = {},
+): readonly [BackendFixture, BackendFixture, MemoryServer] {
   const database = memoryDatabase();
   const server = new MemoryServer();
   const one = world({
+    ...settings,
     storage: memoryStorage({ database }),
     remote: memoryRemote({ hints: false, server }),
   });
@@ -172,6 +176,67 @@ describe('a page that is older than what the server acknowledged meanwhile', () 
     isBusy = false;
     expect(await one.wait(one.backend.sync())).toMatchObject({ stoppedBy: 'drained' });
     expect(await kept(one, 'b')).toEqual({ id: 'b' });
+  });
+
+  /** Each of the first pages of `hot` was overtaken by a write of it when it is here. */
+  function overtaken(
+    times: number,
+    settings: Parameters<typeof world>[0] = {},
+  ): readonly [BackendFixture, () => number] {
+    const [one, two, server] = twoContexts(settings);
+    server.set('notes', 'hot', { id: 'hot' });
+    server.set('notes', 'other', { id: 'other' });
+    const withoutOrigin = (row: PulledRow): PulledRow => ({ ...row, operationId: null });
+    const requests = whilePagesTravel(
+      one,
+      async (number) => {
+        if (number > times) return;
+        await two.notes.save({ id: 'hot', count: number });
+        await two.backend.sync();
+      },
+      (page) => ({ ...page, rows: page.rows.map(withoutOrigin) }),
+    );
+    return [one, requests];
+  }
+
+  test('is asked for again soon, later each time, where syncs run by themselves', async () => {
+    const [one, requests] = overtaken(8, { autoSync: true });
+
+    const report = await one.wait(one.backend.sync());
+
+    const now = one.runtime.clock.now();
+    expect(report).toMatchObject({ stoppedBy: 'deadline', nextAttemptAt: now + 1_000 });
+    await one.runtime.advance(100);
+    expect(one.backend.status.current.nextAttemptAt).toBe(now + 1_000);
+    await one.runtime.advance('1s');
+    expect(requests()).toBe(8);
+    await one.runtime.advance('1s');
+    expect(requests()).toBe(8);
+    await one.runtime.advance('1s');
+    expect(await kept(one, 'other')).toEqual({ id: 'other' });
+    await one.runtime.advance(100);
+    expect(one.backend.status.current).toMatchObject({ nextAttemptAt: null, phase: 'idle' });
+  });
+
+  test('is asked for again soon if a fetch of its own gave it up', async () => {
+    const [one] = overtaken(4, { autoSync: true });
+
+    const fetching = one.wait(one.backend.fetch('notes'));
+
+    await expect(fetching).rejects.toMatchObject({ code: 'remote/timeout' });
+    await one.runtime.advance('2s');
+    expect(await kept(one, 'other')).toEqual({ id: 'other' });
+  });
+
+  test('of one collection does not hold up the others', async () => {
+    const [one] = overtaken(4);
+    one.remote.server.set('tasks', 't', { id: 't' });
+    const tasks = new NexusStore<Note>({ backend: one.backend, collection: 'tasks' });
+
+    const report = await one.wait(one.backend.sync());
+
+    expect(report).toMatchObject({ stoppedBy: 'deadline' });
+    expect(await tasks.get('t', { policy: 'cache-only' })).toEqual({ id: 't' });
   });
 
   test('is fetched again if so much was acknowledged that nobody remembers what', async () => {

@@ -15,7 +15,7 @@ import type { Principal, SyncContext } from './sync-context.ts';
 import { noteSynced } from './synced-at.ts';
 import { latestFetch, sweepRows } from './sweep-rows.ts';
 
-/** A page that was overtaken by acknowledgements is fetched again so often, then left for the next run. */
+/** A page that was overtaken by acknowledgements is fetched again so often, then left for a run soon after. */
 const MAX_REFETCHES = 3;
 
 /**
@@ -24,7 +24,7 @@ const MAX_REFETCHES = 3;
  */
 const MAX_EMPTY_PAGES = 10;
 
-export type PullEnd = 'done' | 'ended' | 'held';
+export type PullEnd = 'done' | 'ended' | 'held' | 'overtaken';
 
 /** A row of a page with its value as text. */
 interface StorableRow extends Omit<PulledRow, 'value'> {
@@ -67,7 +67,8 @@ export class PullPass {
    * @param beforePage called before each page; false ends the pull
    * @param isLast with its last page the run has fetched everything
    * @throws RemoteError when the server cannot be asked, or its answer cannot be used
-   * @returns `ended`, `held`: the time was over, or the server asked to wait, before it had no more
+   * @returns `ended`, `held`: the time was over, or the server asked to wait, before it had no more;
+   *   `overtaken`: writes of the same rows were acknowledged faster than they could be fetched
    */
   async pull(
     collection: string,
@@ -109,7 +110,7 @@ export class PullPass {
       }
       const count = await this.#store(collection, state, page, acknowledgements);
       if (count === 'overtaken') {
-        if (refetches === MAX_REFETCHES) return 'ended';
+        if (refetches === MAX_REFETCHES) return 'overtaken';
         refetches += 1;
         continue;
       }

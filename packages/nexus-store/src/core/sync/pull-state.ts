@@ -1,4 +1,5 @@
 import { isObject, readFact } from '../queue/facts.ts';
+import { pullStateName } from '../queue/pulled.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 
 /** Where the pull of one collection stands; the record `cursor:<partition>:<collection>` of `meta`. */
@@ -16,7 +17,7 @@ export async function readPullState(
   collection: string,
 ): Promise<PullState> {
   // Of a damaged cursor the way back is the beginning: everything is fetched anew.
-  return (await readFact<PullState>(uow, nameOf(partition, collection), isObject)) ?? START;
+  return (await readFact<PullState>(uow, pullStateName(partition, collection), isObject)) ?? START;
 }
 
 export function writePullState(
@@ -25,7 +26,7 @@ export function writePullState(
   collection: string,
   state: PullState,
 ): void {
-  const name = nameOf(partition, collection);
+  const name = pullStateName(partition, collection);
   uow.put('meta', [name], { name, value: JSON.stringify(state) });
 }
 
@@ -33,8 +34,4 @@ export function writePullState(
 export function pullStateNames(partition: number): { readonly from: string; readonly to: string } {
   // A semicolon follows the colon.
   return { from: `cursor:${partition}:`, to: `cursor:${partition};` };
-}
-
-function nameOf(partition: number, collection: string): string {
-  return `cursor:${partition}:${collection}`;
 }

@@ -8,11 +8,14 @@ import {
 } from '../queue/claim.ts';
 import { rankOfPosition } from '../queue/position.ts';
 import type { EntryRecord } from '../queue/records.ts';
-import { buryEntry } from '../queue/settle.ts';
+import { buryExpired } from '../queue/set-aside.ts';
+import { reopenUndecided } from '../queue/undecided.ts';
+import { isSuspect } from '../queue/suspicion.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { Delivery, type DeliverySetting } from './delivery.ts';
-import { isOpen } from './gate.ts';
+import { isOpen, requestLimit } from './gate.ts';
 import type { WindowEnd } from './run-window.ts';
+import { decidesIn } from './sync-context.ts';
 
 export type PushEnd = 'drained' | 'offline' | 'blocked' | WindowEnd;
 
@@ -142,7 +145,8 @@ export class PushPass {
     this.#flights.add(flight);
     // The next claim and what came of this one share a commit. What a probe taught decides how many follow.
     const onLanding = (): void => {
-      if (isOpen(this.#setting.gates.gate)) return;
+      const { gate } = this.#setting.gates;
+      if (isOpen(gate) || gate.isDoubtful || flight.claim.entries.some(isSuspect)) return;
       flight.isLanding = true;
       this.#lookAgain();
     };
@@ -169,7 +173,7 @@ export class PushPass {
     const isUrgentInFlight = this.#requests().some((flight) => flight.isUrgent);
     // `low` waits while something urgent is on its way, and for a longer window.
     const worst = isCriticalSlot ? 0 : isUrgentInFlight || window.isShort ? 2 : 3;
-    const limit = isOpen(gates.gate) ? 1 : policy.batchLimit;
+    const limit = requestLimit(gates.gate, policy.batchLimit);
     return writer.write(
       async (uow) => {
         const now = runtime.clock.now();
@@ -188,6 +192,7 @@ export class PushPass {
           agingMs: options.agingMs,
         };
         uow.requireOpen(partition);
+        await reopenUndecided(uow, partition, decidesIn(context));
         await uow.sendChanges();
         const [isPermitted, expired, read] = await Promise.all([
           gates.permits(uow),
@@ -195,18 +200,30 @@ export class PushPass {
           readForClaim(uow, request),
         ]);
         if (!isPermitted) return 'held' as const;
-        if (expired.length === 0) return claimEntries(uow, request, read);
+        const chosen = { ...request, suspects: this.#suspects(isCriticalSlot) };
+        if (expired.length === 0) return claimEntries(uow, chosen, read);
         await this.#bury(uow, expired, now);
-        return claimEntries(uow, request);
+        return claimEntries(uow, chosen);
       },
       { cost: limit },
     );
   }
 
+  /**
+   * While nobody knows whether the endpoint works, others show it, and suspects wait for what they show. One at
+   * a time, so that a way that breaks just then is held against one of them at most.
+   */
+  #suspects(isCriticalSlot: boolean): NonNullable<ClaimRequest['suspects']> {
+    const { gate } = this.#setting.gates;
+    const requests = this.#requests();
+    if (isOpen(gate) || gate.isDoubtful)
+      return isCriticalSlot || requests.length > 0 ? 'never' : 'last';
+    const isOneInFlight = requests.some(({ claim }) => claim.entries.some(isSuspect));
+    return isOneInFlight ? 'never' : 'alone';
+  }
+
   async #bury(uow: UnitOfWork, expired: readonly EntryRecord[], at: number): Promise<void> {
     const { rulesOf } = this.#setting.context;
-    for (const entry of expired) {
-      await buryEntry(uow, entry, { code: 'queue/expired', at }, rulesOf);
-    }
+    for (const entry of expired) await buryExpired(uow, entry, at, rulesOf);
   }
 }

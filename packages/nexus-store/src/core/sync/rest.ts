@@ -1,4 +1,5 @@
 import { readStanding, type Standing } from '../queue/inspect.ts';
+import { hasUndecided, type Decides } from '../queue/undecided.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { clockBackMs } from '../queue/waits.ts';
 import { blockOf, gateUntil, readGate, type Gate } from './gate.ts';
@@ -7,6 +8,8 @@ import { readSyncedAt } from './synced-at.ts';
 /** What is left to do for one user, and when: the one source of every timer and wake-up. */
 export interface Rest extends Standing {
   readonly remaining: number;
+  /** Conflicts wait that a context left to this one, which did not know how they are decided. */
+  readonly hasUndecided: boolean;
   /** Epoch milliseconds until which the gate holds everything back; null if it does not. */
   readonly heldUntil: number | null;
   /** Nothing is sent until somebody acts. */
@@ -24,6 +27,7 @@ export async function readRest(
   partition: number,
   isHalted: boolean,
   now: number,
+  decides: Decides,
 ): Promise<Rest> {
   const [, gate, standing, backMs, syncedAt] = await Promise.all([
     uow.loadState(),
@@ -39,8 +43,10 @@ export async function readRest(
     // A clock that was moved back delays nothing: the run that begins then moves the waits as well.
     dueAt: dueAt === null || dueAt <= now ? dueAt : Math.max(now, dueAt - backMs),
     claimed: standing.claimed,
+    passed: standing.passed,
     oldestAt,
     remaining,
+    hasUndecided: await hasUndecided(uow, partition, decides),
     heldUntil: gateUntil(gate, now),
     isBlocked: isHalted || blockOf(gate, partition) !== null,
     gate,
@@ -50,7 +56,7 @@ export async function readRest(
 
 /** When something may be sent, in whole milliseconds; null if nothing ever may by itself. */
 export function nextAttemptAt(rest: Rest, now: number): number | null {
-  if (rest.isBlocked || rest.remaining === 0) return null;
-  const at = rest.readyRank === null ? rest.dueAt : now;
+  if (rest.isBlocked || (rest.remaining === 0 && !rest.hasUndecided)) return null;
+  const at = rest.readyRank === null && !rest.hasUndecided ? rest.dueAt : now;
   return at === null ? null : Math.ceil(Math.max(at, rest.heldUntil ?? 0, now));
 }

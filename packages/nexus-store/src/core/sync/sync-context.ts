@@ -4,6 +4,7 @@ import type { ContextLink } from '../ports/context-link.ts';
 import type { Remote } from '../ports/remote.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { RulesOf } from '../queue/collection-rules.ts';
+import type { Decides } from '../queue/undecided.ts';
 import type { QueueLimits } from '../queue/enqueue.ts';
 import type { Writer } from '../queue/writer.ts';
 import type { ConflictStrategy } from './conflict-strategy.ts';
@@ -30,7 +31,6 @@ export interface MigratedEntry {
 /** What the engine knows of a collection. */
 export interface SyncedCollection {
   readonly name: string;
-  readonly conflict: ConflictStrategy<unknown>;
   readonly schemaVersion: number;
   readonly migrate: ((entry: MigratedEntry) => unknown) | undefined;
   /** Rows are fetched from the server too. */
@@ -60,9 +60,16 @@ export interface SyncContext {
   principal(): Principal;
   collection(name: string): SyncedCollection | undefined;
   collections(): readonly SyncedCollection[];
+  /** How conflicts of a collection are decided; undefined: not here. */
+  strategyOf(collection: string): ConflictStrategy<unknown> | undefined;
   /** The other contexts that have this database open. */
   link(): ContextLink;
   readonly emit: (event: SyncEvent) => void;
+}
+
+/** True for the collections whose conflicts this context decides. */
+export function decidesIn(context: SyncContext): Decides {
+  return (collection) => context.strategyOf(collection) !== undefined;
 }
 
 /** True if a run fetches something after it has sent what there was. */

@@ -39,11 +39,11 @@ describe('an answer that is larger than a client reads', () => {
     expect(requests).toEqual([4, 2, 2]);
   });
 
-  test('of one entry, or of a group that stands together, is no answer', async () => {
+  test('of one entry, or of a group that stands together, is a failure of these alone', async () => {
     const remote = await remoteTo(conflictsWith('x'.repeat(5 * MIB)));
     const unknown = {
       kind: 'retry',
-      scope: 'endpoint',
+      scope: 'entry',
       ambiguous: true,
       failure: { code: 'remote/protocol' },
     };
@@ -54,8 +54,10 @@ describe('an answer that is larger than a client reads', () => {
   });
 
   test.each([
-    ['was withheld', { isWithheld: true, status: 200 }],
-    ['was refused for its credentials', { isWithheld: false, status: 401 }],
+    ['was withheld', { isWithheld: true, status: 200, scope: 'endpoint' }],
+    ['was refused for its credentials', { isWithheld: false, status: 401, scope: 'endpoint' }],
+    ['was refused', { isWithheld: false, status: 403, scope: 'entry' }],
+    ['was refused for its size', { isWithheld: false, status: 413, scope: 'entry' }],
   ])('may have been applied, also where the request for a part %s', async (_what, part) => {
     let isFirst = true;
     let isWithheld = false;
@@ -70,7 +72,7 @@ describe('an answer that is larger than a client reads', () => {
     const batch = ['a', 'b'].map((id) => entry(id));
     const outcomes = await remote.push(batch, { ...context(), maySend: () => !isWithheld });
 
-    const perhaps = { kind: 'retry', scope: 'endpoint', ambiguous: true };
+    const perhaps = { kind: 'retry', scope: part.scope, ambiguous: true };
     expect(outcomes).toMatchObject([perhaps, perhaps]);
   });
 });

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Outcome } from '../../core/model/outcome.ts';
 import type { Remote } from '../../core/ports/remote.ts';
 import { context, entry, httpPeers, idsOf, NOW, type Handler } from '../testing/http-peer.ts';
@@ -78,6 +78,31 @@ describe('the request', () => {
     expect(seen).toEqual(['ada 1', 'ada 2']);
   });
 
+  test('takes a path where there is a page that it can be a path of, and sends there', async () => {
+    const urls: string[] = [];
+    const create = (url: string): Remote =>
+      httpRemote({ url, fetch: (to) => Promise.reject(new Error(String(urls.push(to)))) });
+    expect(() => create('/sync')).toThrow(/absolute .* or in a page/);
+
+    vi.stubGlobal('location', { origin: 'https://field.example:8443' });
+    try {
+      await pushOne(create('/'));
+      await pushOne(create('/api/sync/'));
+      // Of which folder, or of which server? And is it the same in the worker?
+      for (const url of ['sync', './sync', '//a.example/sync', '/sync?a'])
+        expect(() => create(url)).toThrow(/absolute/);
+      vi.stubGlobal('location', { origin: 'null' });
+      expect(() => create('/sync')).toThrow(/absolute/);
+    } finally {
+      vi.unstubAllGlobals();
+    }
+
+    expect(urls).toEqual([
+      'https://field.example:8443/v1/push',
+      'https://field.example:8443/api/sync/v1/push',
+    ]);
+  });
+
   test('refuses a URL or a batch that can never work', async () => {
     expect(() => httpRemote({ url: 'api.example.com' })).toThrow(/absolute/);
     expect(() => httpRemote({ url: 'https://a.example/?b' })).toThrow(/absolute/);
@@ -102,7 +127,7 @@ describe('an answer that is no acknowledgement', () => {
     ['a redirect', 302, { location: '/login' }, ''],
     ['a permanent redirect', 308, { location: 'https://elsewhere.example/' }, ''],
     ['nobody at this address', 404, { 'content-type': 'text/html' }, 'nope'],
-    ['a body without end', 200, ours, ' '.repeat(9 * 1024 * 1024)],
+    ['a page without end', 200, { 'content-type': 'text/html' }, ' '.repeat(9 * 1024 * 1024)],
   ])('%s leaves the fate unknown', async (_name, status, headers, body) => {
     const remote = await remoteTo(answers(status, headers, body));
 
@@ -272,6 +297,7 @@ describe('what may not be sent any more', () => {
     kind: 'retry',
     scope: 'endpoint',
     ambiguous: false,
+    withheld: true,
     failure: { code: 'remote/timeout' },
   };
 

@@ -30,7 +30,6 @@ import type { ServerSentEvent } from './event-stream.ts';
 import { factsOf } from './http-answer.ts';
 import type { ClassifyAnswer } from './http-answer.ts';
 import { abortable } from './abortable.ts';
-import { BodyTooLargeError } from './bounded-body.ts';
 import {
   EVENTS_CONTENT_TYPE,
   hasMediaType,
@@ -53,7 +52,10 @@ import { Transport, unusable } from './transport.ts';
 import type { Fetch, HttpReply, NoReply } from './transport.ts';
 
 export interface HttpRemoteOptions {
-  /** Where the server's protocol paths begin, for example `https://api.example.com/sync`. */
+  /**
+   * Where the server's protocol paths begin, for example `https://api.example.com/sync`. In a page and in its
+   * service worker also a path of the server that they come from: `/sync`.
+   */
   readonly url: string;
   /**
    * Headers of every request, asked for at send time and never kept: credentials belong here. A rejected
@@ -204,7 +206,7 @@ class HttpRemote implements Remote {
     const reply = await this.#transport.exchange(request, context);
     if (reply.kind === 'no-reply') {
       const [head, tail] = halves(batch);
-      if (!(reply.cause instanceof BodyTooLargeError) || tail.length === 0)
+      if (reply.isTooLong !== true || tail.length === 0)
         return batch.map(() => noReplyOutcome(reply, context.now));
       // Many entries, each answered with a large row. Keys make it harmless that some were applied, as long
       // as nobody takes them for unsent because the second request never left.
@@ -294,9 +296,11 @@ function requireSendable(headers: HeadersSource | undefined): void {
   throw new UsageError('usage/invalid-argument', `headers cannot be sent: ${wrong}`);
 }
 
-function baseUrl(url: string | undefined): string {
+function baseUrl(given: string | undefined): string {
+  const url = withOrigin(given);
   if (url === undefined || !/^https?:\/\/[^/?#]/i.test(url) || /[?#]/.test(url) || !isUrl(url)) {
-    const message = 'url must be an absolute http or https URL without query and fragment';
+    const message =
+      'url must be an absolute http or https URL without query and fragment, or in a page or its worker a path that begins with /';
     throw new UsageError('usage/invalid-argument', message);
   }
   if (/^https?:\/\/[^/]*@/i.test(url)) {
@@ -304,6 +308,15 @@ function baseUrl(url: string | undefined): string {
     throw new UsageError('usage/invalid-argument', message);
   }
   return url.replace(/\/+$/, '');
+}
+
+/** A path means the server that the page or worker comes from. Only what begins with / means the same in both. */
+function withOrigin(url: string | undefined): string | undefined {
+  const { location } = globalThis as { readonly location?: { readonly origin?: unknown } };
+  const origin = location?.origin;
+  return url !== undefined && /^\/(?!\/)/.test(url) && typeof origin === 'string'
+    ? origin + url
+    : url;
 }
 
 /** Of old Hermes the class understands little: there the pattern has to do. */
@@ -340,14 +353,35 @@ function noReplyOutcome(reply: NoReply, at: number): Outcome {
     ...(reply.detail !== '' && { detail: reply.detail }),
   };
   if (reply.code === 'remote/unauthorised') return { kind: 'unauthorised', failure };
-  return { kind: 'retry', scope: 'endpoint', ambiguous: reply.ambiguous, failure };
+  const { ambiguous, isWithheld, isTooLong } = reply;
+  return {
+    kind: 'retry',
+    // The server works, and only what it says of these is more than this client reads.
+    scope: isTooLong === true ? 'entry' : 'endpoint',
+    ambiguous,
+    ...(isWithheld === true && { withheld: true }),
+    failure,
+  };
 }
 
-/** An outcome of entries that an earlier request may have applied. */
+/**
+ * An outcome of entries that an earlier request may have applied. A refusal says nothing of that request (whoever
+ * stands before the server refuses without asking it), so it is heard again before it is believed: an entry of
+ * unknown fate keeps its key, and buried under that key it keeps it for good.
+ */
 function perhapsApplied(outcome: Outcome): Outcome {
-  if (outcome.kind === 'retry') return { ...outcome, ambiguous: true };
-  if (outcome.kind !== 'unauthorised') return outcome;
-  return { kind: 'retry', scope: 'endpoint', ambiguous: true, failure: outcome.failure };
+  switch (outcome.kind) {
+    case 'applied':
+    case 'conflict':
+      return outcome;
+    case 'retry':
+      return { ...outcome, ambiguous: true };
+    case 'unauthorised':
+      return { kind: 'retry', scope: 'endpoint', ambiguous: true, failure: outcome.failure };
+    case 'rejected':
+    case 'too-large':
+      return { kind: 'retry', scope: 'entry', ambiguous: true, failure: outcome.failure };
+  }
 }
 
 function closedOutcome(at: number): Outcome {

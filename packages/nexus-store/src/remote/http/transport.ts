@@ -12,6 +12,7 @@ import { unsendablePart } from './credentials.ts';
 import type { AttachedHeaders, Credentials } from './credentials.ts';
 import { excerpt } from './excerpt.ts';
 import { letProcessEnd } from './idle-socket.ts';
+import { hasMediaType, PROTOCOL_CONTENT_TYPE } from './protocol.ts';
 
 /** The part of the standard `fetch` that is used; a server's request handler can stand in for it. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -41,6 +42,10 @@ export interface NoReply {
   /** False only if the request certainly never reached a server. */
   readonly ambiguous: boolean;
   readonly detail: string;
+  /** It was held back on this device: that says nothing of the server. */
+  readonly isWithheld?: true;
+  /** It came from our server, and is longer than this client reads. */
+  readonly isTooLong?: true;
   readonly status?: number;
   readonly cause: unknown;
 }
@@ -204,7 +209,11 @@ async function readReply(from: Opened, signal: AbortSignal): Promise<HttpReply |
     if (!response.ok && !signal.aborted) {
       return { kind: 'reply', status: response.status, header, text: '', secrets };
     }
-    if (cause instanceof BodyTooLargeError) return unusable(response.status, cause.message, cause);
+    if (cause instanceof BodyTooLargeError) {
+      const isOurs = hasMediaType(header('content-type'), PROTOCOL_CONTENT_TYPE);
+      const reply = unusable(response.status, cause.message, cause);
+      return isOurs ? { ...reply, isTooLong: true } : reply;
+    }
     return networkFailure(cause, secrets);
   }
 }
@@ -232,7 +241,14 @@ function unsendable(wrong: string): NoReply {
 
 function withheld(): NoReply {
   const detail = 'held back: its time was over before it could leave';
-  return { kind: 'no-reply', code: 'remote/timeout', ambiguous: false, detail, cause: undefined };
+  return {
+    kind: 'no-reply',
+    code: 'remote/timeout',
+    ambiguous: false,
+    detail,
+    isWithheld: true,
+    cause: undefined,
+  };
 }
 
 /**

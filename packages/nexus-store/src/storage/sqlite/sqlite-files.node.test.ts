@@ -196,6 +196,22 @@ describe.each([
     expect(await storage.foreignCommits()).not.toBe(commits);
   });
 
+  test('what was deleted or replaced cannot be read from the file', async () => {
+    const storage = await open({ client });
+    const put = (id: number, text: string): Change => ({ table: 'notes', put: { id, text } });
+    const ids = Array.from({ length: 300 }, (_, id) => id);
+    // From a few in one page to several pages each.
+    const secret = (id: number): string => 'secret '.repeat(1 + (id % 10) ** 3);
+    await storage.transact('write', (tx) => tx.write(ids.map((id) => put(id, secret(id)))));
+    await storage.transact('write', (tx) =>
+      tx.write(ids.map((id) => (id % 3 === 0 ? put(id, 'x') : { table: 'notes', delete: [id] }))),
+    );
+
+    await storage.close();
+
+    expect(readFileSync(path).includes('secret')).toBe(false);
+  });
+
   test('the log is moved into the file between transactions', async () => {
     const storage = await open({ client });
     for (let i = 0; i < 60; i += 1) {

@@ -229,6 +229,8 @@ function settings(durability: Durability, canTellLogSize: boolean): string {
     `PRAGMA wal_autocheckpoint = ${pages}`,
     'PRAGMA journal_size_limit = 8388608',
     'PRAGMA trusted_schema = 0',
+    // What is deleted is overwritten, or a user's data could be read from the file after they have discarded it.
+    'PRAGMA secure_delete = ON',
   ].join('; ');
 }
 

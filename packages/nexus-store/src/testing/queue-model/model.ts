@@ -13,7 +13,7 @@ export class Model extends WritingModel {
       return false;
     }
     const isUnsure = entry.isRevived && this.setting.isPulled;
-    const isNewer = isOvertaken || isUnsure || entry.pinned !== undefined;
+    const isNewer = isOvertaken || isUnsure || entry.pinned?.isInherited === false;
     const isPulled = isNewer || entry.isEchoed;
     if (!isPulled) this.server.set(lane, answer === undefined ? this.apply(server, entry) : answer);
     const wasHead = this.lane(lane)[0] === entry;
@@ -21,8 +21,16 @@ export class Model extends WritingModel {
     const [head] = this.lane(lane);
     if (head === undefined) this.value.set(lane, this.serverOf(lane));
     else if (answer !== undefined || isPulled || !wasHead) this.refold(lane);
-    if (head !== undefined) head.pinned = undefined;
+    const { pinned } = entry;
+    if (pinned !== undefined && (isPulled || entry.operation === 'command'))
+      this.handOn(entry, this.apply(pinned.value, entry));
     return isNewer;
+  }
+
+  /** What follows an entry was made on this, where nothing older is known. */
+  handOn({ lane, seq }: ModelEntry, value: Value): void {
+    const next = this.lane(lane).find((other) => other.seq > seq);
+    if (next !== undefined) next.pinned ??= { value, isInherited: true };
   }
 
   bury(entry: ModelEntry): void {
@@ -42,6 +50,7 @@ export class Model extends WritingModel {
   detachAll(entries: readonly ModelEntry[]): void {
     const mates = entries.flatMap((entry) => this.unit(entry));
     for (const entry of entries) {
+      if (entry.pinned !== undefined && !entry.isDetached) this.handOn(entry, entry.pinned.value);
       Object.assign(entry, {
         state: 'dead',
         notBefore: null,
@@ -61,9 +70,18 @@ export class Model extends WritingModel {
   rebase(entry: ModelEntry, use: ConflictDecision['use'], remote: Value, merged: Value): void {
     const { lane } = entry;
     const base = entry.pinned === undefined ? this.serverOf(lane) : entry.pinned.value;
+    let made = this.apply(base, entry);
+    for (const other of this.lane(lane).filter(({ seq }) => seq > entry.seq)) {
+      if (entry.group === undefined || other.group !== entry.group) {
+        other.pinned ??= { value: made, isInherited: true };
+        break;
+      }
+      made = this.apply(made, other);
+    }
     this.server.set(lane, remote);
     if (use === 'remote') {
       this.remove(entry);
+      if (entry.pinned !== undefined) this.handOn(entry, entry.pinned.value);
     } else {
       Object.assign(entry, {
         state: null,
@@ -109,7 +127,11 @@ export class Model extends WritingModel {
   }
 
   revert(unit: readonly ModelEntry[]): void {
-    for (const member of unit) this.remove(member);
+    for (const member of unit) {
+      this.remove(member);
+      if (member.pinned !== undefined && !member.isDetached)
+        this.handOn(member, member.pinned.value);
+    }
     for (const member of unit) if (!member.isDetached) this.refold(member.lane);
   }
 

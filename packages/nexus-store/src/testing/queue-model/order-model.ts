@@ -27,7 +27,7 @@ export interface ModelEntry {
   isRevived: boolean;
   /** What it came after when it left its lane. */
   followed: readonly number[];
-  pinned: { value: Value } | undefined;
+  pinned: { value: Value; isInherited: boolean } | undefined;
 }
 
 interface Lease {

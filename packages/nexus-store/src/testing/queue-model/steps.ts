@@ -214,7 +214,10 @@ function pullStep(run: Run, laneIndex: number, number: number | null, isEcho: bo
         return;
       }
       if (isEcho) Object.assign(head, { isEchoed: true, ambiguous: 1 });
-      else head.pinned ??= { value: model.serverOf(lane) };
+      else {
+        const { value } = head.pinned ?? { value: model.serverOf(lane) };
+        head.pinned = { value, isInherited: false };
+      }
       model.server.set(lane, remote);
       model.refold(lane);
     },

@@ -1,6 +1,16 @@
 import type { Change, Storage, StorageTransaction } from '../../core/ports/storage.ts';
 import type { LawTools, StateLaw } from './law.ts';
-import { contents, failure, get, putQueued, putText, rejects, scan, write } from './law-schema.ts';
+import {
+  contents,
+  failure,
+  get,
+  putFact,
+  putQueued,
+  putText,
+  rejects,
+  scan,
+  write,
+} from './law-schema.ts';
 
 /** Far more steps than any driver needs for the transaction that is cut short. */
 const MOST_STEPS = 200;
@@ -20,6 +30,8 @@ const FIRST: readonly Change[] = [
   putQueued(2, { lane: 'x', due: 4 }),
   { table: 'rows', put: { area: 1, kind: 'k', id: 1, value: 'v', tag: 't' } },
   { table: 'links', put: { from: 1, to: 2 } },
+  putFact('kept', '1'),
+  putFact('gone', '2'),
 ];
 
 /** Replaces, deletes and inserts, in two writes with a read between them. */
@@ -30,6 +42,9 @@ async function change(tx: StorageTransaction, between: () => void = () => {}): P
     putQueued(1, { lane: 'y', due: null }),
     { table: 'queue', delete: [2] },
     putQueued(3, { lane: 'x', due: 1 }),
+    putFact('kept', 'changed'),
+    { table: 'facts', delete: ['gone'] },
+    putFact('new', '3'),
   ]);
   await tx.scan('queue', { limit: 10 });
   between();
@@ -260,10 +275,11 @@ export async function increment(storage: Storage): Promise<void> {
   });
 }
 
-/** The records, also as the indexes see them. */
+/** The records, also as the indexes see them, and as those read them who know their keys. */
 async function everything(storage: Storage): Promise<unknown> {
   return [
     await contents(storage),
+    await get(storage, 'facts', ['kept'], ['gone'], ['new']),
     await scan(storage, 'queue', { index: 'lane' }),
     await scan(storage, 'queue', { index: 'due' }),
     await scan(storage, 'rows', { index: 'tag' }),

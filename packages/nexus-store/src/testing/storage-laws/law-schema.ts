@@ -24,6 +24,7 @@ export const LAW_SCHEMA: StorageSchema = {
       indexes: { tag: ['tag'] },
     },
     links: { columns: { from: 'integer', to: 'integer' }, key: ['from', 'to'] },
+    facts: { columns: { name: 'text', value: 'text' }, key: ['name'], isSmall: true },
   },
 };
 
@@ -45,6 +46,11 @@ const EVERYTHING = 1_000_000;
 
 export const putText = (name: string, value: string | null): Change => ({
   table: 'texts',
+  put: { name, value },
+});
+
+export const putFact = (name: string, value: string): Change => ({
+  table: 'facts',
   put: { name, value },
 });
 

@@ -27,7 +27,13 @@ export function lifecycleLaws(law: StateLaw): void {
   law('a new database is empty', async ({ open, expect }) => {
     const storage = await open();
 
-    expect(await contents(storage)).toEqual({ texts: [], queue: [], rows: [], links: [] });
+    expect(await contents(storage)).toEqual({
+      texts: [],
+      queue: [],
+      rows: [],
+      links: [],
+      facts: [],
+    });
   });
 
   law('a transaction gives back what its body returns', async ({ open, expect }) => {
