@@ -1,7 +1,13 @@
 import type { Outcome, SyncFailure } from '../model/outcome.ts';
 import { encodeValue } from '../model/value-codec.ts';
 import { backoffDelayMs } from '../queue/backoff.ts';
-import { detailOf, entryBytes, laneKey, type EntryRecord } from '../queue/records.ts';
+import {
+  detailOf,
+  entryBytes,
+  laneKey,
+  type EntryRecord,
+  type Suspicion,
+} from '../queue/records.ts';
 import type { Settlement } from '../queue/settle.ts';
 import { moreSuspicion, suspicionOf } from '../queue/suspicion.ts';
 import { MAX_RETRY_AFTER_MS, type Block, type EndpointFailure } from './gate.ts';
@@ -58,6 +64,12 @@ interface RequestSize {
   readonly entries: number;
   readonly bytes: number;
 }
+
+/**
+ * So many times the attempts of an entry, each wait as long as the backoff says: with the defaults more than a
+ * day, longer than an endpoint is mostly gone for.
+ */
+const LONG = 6;
 
 interface Streak {
   readonly units: Set<string>;
@@ -225,7 +237,7 @@ export class OutcomePolicy {
     if (!outcomes.every(isNoWay)) return false;
     const known = batch[0] === undefined ? undefined : suspicionOf(batch[0]);
     if (known === undefined && !isProbe) return false;
-    const isGuilty = known !== undefined && works;
+    const isGuilty = known !== undefined && (works || this.#hasFailedForLong(known));
     const isOwnFault = isGuilty || known?.isProven === true;
     judgement.isOwnFault = isOwnFault;
     const waitMs = isOwnFault ? this.#suspectWaitMs(batch) : 0;
@@ -247,6 +259,11 @@ export class OutcomePolicy {
       );
     });
     return true;
+  }
+
+  /** Of one that was to blame once: it may be that nothing can be sent beside it, since the queue is full. */
+  #hasFailedForLong({ isProven, failures }: Suspicion): boolean {
+    return isProven === true && failures >= LONG * this.#options.maxAttempts;
   }
 
   /** Grows with every failure, counted as an attempt or not: nobody else's requests end the wait. */

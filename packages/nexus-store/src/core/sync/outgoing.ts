@@ -16,7 +16,7 @@ export function outgoing(entry: EntryRecord, row: RowRecord | undefined): Outgoi
     operation: entry.operation as Operation,
     command: detail.command ?? null,
     isPatch: detail.isPatch === true,
-    baseVersion: baseVersionOf(detail.pinned, row?.version ?? null),
+    baseVersion: baseVersionOf(detail.pinned, row),
     payloadJson: payload === null ? null : wireJson(payload),
     get payload(): unknown {
       return payload === null ? null : decodeValue(payload);
@@ -30,10 +30,12 @@ export function outgoing(entry: EntryRecord, row: RowRecord | undefined): Outgoi
 /** Made on what this device alone had: where the server has the entity, the two are in conflict. */
 const NEVER_THERE = '';
 
-function baseVersionOf(pinned: Pin | undefined, version: string | null): string | null {
+function baseVersionOf(pinned: Pin | undefined, row: RowRecord | undefined): string | null {
+  const version = row?.version ?? null;
   if (pinned === undefined) return version;
-  // Of a server without versions there is nothing to compare.
-  return pinned.version ?? (version === null ? null : NEVER_THERE);
+  // A row without a version is of a server that has none: there is nothing to compare.
+  const hasVersions = version !== null || (row?.shadow ?? null) === null;
+  return pinned.version ?? (hasVersions ? NEVER_THERE : null);
 }
 
 /**

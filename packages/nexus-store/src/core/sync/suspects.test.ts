@@ -98,6 +98,24 @@ describe.each(BREAKS)('one entry that is met by %s', (_name, answer) => {
     expect(sent.at(-1)).toBe(59);
   });
 
+  test('is dead in the end once it was to blame, also where nothing can be sent beside it any more', async () => {
+    const fixture = world({ autoSync: true });
+    breaksWith(fixture, 'bad', answer);
+    const { entry } = await fixture.notes.save({ id: 'bad' });
+    await fixture.notes.save({ id: 'a' });
+    await fixture.runtime.advance('1h');
+    await fixture.notes.save({ id: 'b' });
+    await fixture.notes.save({ id: 'after' }, { after: [entry ?? { id: '' }] });
+
+    await days(fixture, 1);
+    const early = await fixture.backend.deadLetters();
+    await days(fixture, 9);
+
+    expect(early).toEqual([]);
+    const [dead] = await fixture.backend.deadLetters();
+    expect(dead).toMatchObject({ entityId: 'bad', attempts: 10 });
+  });
+
   test('gets nothing held against it while nothing else shows that the server works', async () => {
     const fixture = world({ autoSync: true });
     breaksWith(fixture, 'bad', answer);
