@@ -11,9 +11,8 @@ import type { Storage } from '../ports/storage.ts';
 
 const world = fixtures(afterEach, () => memoryStorage());
 const here = { policy: 'cache-only' } as const;
-/** `settle` waits for these. */
-const prompt = databases.filter(({ name }) => name !== 'IndexedDB');
 let create: TestDatabase['create'];
+let settleTurns: TestDatabase['settleTurns'];
 
 /** A storage whose process dies, or that fails, instead of the nth writing transaction from `arm` on. */
 class Cut implements Storage {
@@ -71,7 +70,7 @@ const INDEXED = { store: { indexes: ['text'] } } as const;
 
 /** Ann has unsent writes, some of them tied, and a process that is about to be cut off. */
 async function unsent(count: number, how: 'die' | 'fail'): Promise<Scene> {
-  const runtime = createVirtualRuntime(1);
+  const runtime = createVirtualRuntime(1, { settleTurns });
   const database = create();
   const cut = new Cut(database(), how);
   const first = world({ storage: cut, runtime, ...INDEXED });
@@ -121,8 +120,8 @@ function partitionsOf({ backend }: BackendFixture): Promise<Record<string, numbe
 
 const NOTHING = { critical: 0, high: 0, normal: 0, low: 0 };
 
-describe.each(prompt)('discarding everything at sign-out, over $name,', (database) => {
-  beforeEach(() => ({ create } = database));
+describe.each(databases)('discarding everything at sign-out, over $name,', (database) => {
+  beforeEach(() => ({ create, settleTurns } = database));
 
   // 1 is the commit that signs out, 2 to 12 erase entries, 13 to 23 rows with their fields, 24 the rest.
   test.each([2, 3, 8, 12, 13, 20, 24, 25])(
@@ -209,7 +208,7 @@ describe.each(prompt)('discarding everything at sign-out, over $name,', (databas
   });
 
   test('of nobody leaves nothing either, and nobody writes on', async () => {
-    const runtime = createVirtualRuntime(1);
+    const runtime = createVirtualRuntime(1, { settleTurns });
     const database = create();
     const cut = new Cut(database(), 'die');
     const first = world({ storage: cut, runtime });
@@ -264,126 +263,129 @@ describe.each(prompt)('discarding everything at sign-out, over $name,', (databas
   });
 });
 
-describe.each(prompt)('a context that has not heard of the sign-out, over $name,', (database) => {
-  beforeEach(() => ({ create } = database));
+describe.each(databases)(
+  'a context that has not heard of the sign-out, over $name,',
+  (database) => {
+    beforeEach(() => ({ create, settleTurns } = database));
 
-  async function contexts(): Promise<{ page: BackendFixture; other: BackendFixture }> {
-    const runtime = createVirtualRuntime(1);
-    const database = create();
-    const page = world({ storage: database(), runtime });
-    await page.backend.signIn('ann');
-    await page.notes.save({ id: 'a', text: '1' });
-    const other = world({ storage: database(), runtime });
-    await other.backend.open();
-    return { page, other };
-  }
+    async function contexts(): Promise<{ page: BackendFixture; other: BackendFixture }> {
+      const runtime = createVirtualRuntime(1, { settleTurns });
+      const database = create();
+      const page = world({ storage: database(), runtime });
+      await page.backend.signIn('ann');
+      await page.notes.save({ id: 'a', text: '1' });
+      const other = world({ storage: database(), runtime });
+      await other.backend.open();
+      return { page, other };
+    }
 
-  test('is refused when it writes for the user, and follows', async () => {
-    const { page, other } = await contexts();
-    await page.backend.signOut({ pending: 'discard' });
+    test('is refused when it writes for the user, and follows', async () => {
+      const { page, other } = await contexts();
+      await page.backend.signOut({ pending: 'discard' });
 
-    const writes = [
-      other.notes.save({ id: 'b' }),
-      other.notes.saveAll([{ id: 'c' }]),
-      other.notes.patch('a', { text: '2' }),
-      other.notes.save({ id: 'd' }, { policy: 'local-only' }),
-      other.backend.transaction((tx) => tx.store(other.notes).save({ id: 'e' })),
-    ];
-    for (const write of writes)
-      await expect(write).rejects.toMatchObject({ code: 'store/signed-out' });
-    await other.settle();
+      const writes = [
+        other.notes.save({ id: 'b' }),
+        other.notes.saveAll([{ id: 'c' }]),
+        other.notes.patch('a', { text: '2' }),
+        other.notes.save({ id: 'd' }, { policy: 'local-only' }),
+        other.backend.transaction((tx) => tx.store(other.notes).save({ id: 'e' })),
+      ];
+      for (const write of writes)
+        await expect(write).rejects.toMatchObject({ code: 'store/signed-out' });
+      await other.settle();
 
-    expect(other.backend.principal).toBeNull();
-    expect(await leftovers(other)).toEqual([]);
-    await other.notes.save({ id: 'of nobody' });
-    expect(await other.backend.pendingChanges()).toHaveLength(1);
-  });
+      expect(other.backend.principal).toBeNull();
+      expect(await leftovers(other)).toEqual([]);
+      await other.notes.save({ id: 'of nobody' });
+      expect(await other.backend.pendingChanges()).toHaveLength(1);
+    });
 
-  test('sends nothing of what was discarded, and goes on for who is there', async () => {
-    const { page, other } = await contexts();
-    page.backend.eraseInStepsOf(1);
-    void page.backend.signOut({ pending: 'discard' });
-    await page.settle();
-    await page.notes.save({ id: 'of nobody' });
+    test('sends nothing of what was discarded, and goes on for who is there', async () => {
+      const { page, other } = await contexts();
+      page.backend.eraseInStepsOf(1);
+      void page.backend.signOut({ pending: 'discard' });
+      await page.settle();
+      await page.notes.save({ id: 'of nobody' });
 
-    const report = await other.wait(other.backend.sync());
+      const report = await other.wait(other.backend.sync());
 
-    expect(report).toMatchObject({ pushed: 1, remaining: 0 });
-    expect(other.arrivals).toEqual(['create of nobody']);
-    expect(other.backend.principal).toBeNull();
-  });
+      expect(report).toMatchObject({ pushed: 1, remaining: 0 });
+      expect(other.arrivals).toEqual(['create of nobody']);
+      expect(other.backend.principal).toBeNull();
+    });
 
-  test.each([
-    ['applied', 'apply'],
-    ['in conflict', answers.conflict({ id: 'a', text: 'theirs' })],
-  ] as const)('notes nothing of a write of the user that is %s by then', async (_, late) => {
-    const runtime = createVirtualRuntime(1);
-    const database = create();
-    const page = world({ storage: database(), runtime });
-    await page.backend.signIn('ann');
-    const other = world({ storage: database(), runtime, store: { pull: false } });
-    await other.notes.save({ id: 'a' });
-    const answer = deferred();
-    other.remote.answerNext({ until: answer.promise, answer: late });
-    const run = other.backend.sync();
-    await other.settle();
-    expect(await leftovers(page)).toContainEqual(
-      expect.objectContaining({ owner: expect.any(String) }),
-    );
+    test.each([
+      ['applied', 'apply'],
+      ['in conflict', answers.conflict({ id: 'a', text: 'theirs' })],
+    ] as const)('notes nothing of a write of the user that is %s by then', async (_, late) => {
+      const runtime = createVirtualRuntime(1, { settleTurns });
+      const database = create();
+      const page = world({ storage: database(), runtime });
+      await page.backend.signIn('ann');
+      const other = world({ storage: database(), runtime, store: { pull: false } });
+      await other.notes.save({ id: 'a' });
+      const answer = deferred();
+      other.remote.answerNext({ until: answer.promise, answer: late });
+      const run = other.backend.sync();
+      await other.settle();
+      expect(await leftovers(page)).toContainEqual(
+        expect.objectContaining({ owner: expect.any(String) }),
+      );
 
-    await page.backend.signOut({ pending: 'discard' });
+      await page.backend.signOut({ pending: 'discard' });
 
-    expect(await leftovers(page)).toEqual([]);
-    answer.resolve();
-    await other.wait(run);
-    expect(await leftovers(page)).toEqual([]);
-  });
+      expect(await leftovers(page)).toEqual([]);
+      answer.resolve();
+      await other.wait(run);
+      expect(await leftovers(page)).toEqual([]);
+    });
 
-  test('finds the same user anew, without what was discarded', async () => {
-    const { page, other } = await contexts();
-    await page.backend.signOut({ pending: 'discard' });
-    await page.backend.signIn('ann');
-    await page.notes.save({ id: 'new' });
+    test('finds the same user anew, without what was discarded', async () => {
+      const { page, other } = await contexts();
+      await page.backend.signOut({ pending: 'discard' });
+      await page.backend.signIn('ann');
+      await page.notes.save({ id: 'new' });
 
-    await other.backend.signIn('ann');
+      await other.backend.signIn('ann');
 
-    expect(await other.notes.getAll({}, here)).toEqual([{ id: 'new' }]);
-    await page.backend.signOut({ pending: 'discard' });
-    await page.backend.signIn('ann');
-    await page.notes.save({ id: 'newer' });
-    await other.backend.refresh();
-    expect(await other.notes.getAll({}, here)).toEqual([{ id: 'newer' }]);
-  });
+      expect(await other.notes.getAll({}, here)).toEqual([{ id: 'new' }]);
+      await page.backend.signOut({ pending: 'discard' });
+      await page.backend.signIn('ann');
+      await page.notes.save({ id: 'newer' });
+      await other.backend.refresh();
+      expect(await other.notes.getAll({}, here)).toEqual([{ id: 'newer' }]);
+    });
 
-  test('is told that its writes were cancelled before they are erased', async () => {
-    const runtime = createVirtualRuntime(1);
-    const database = create();
-    const cut = new Cut(database(), 'die');
-    const page = world({ storage: cut, runtime });
-    await page.backend.signIn('ann');
-    const other = world({ storage: database(), runtime });
-    const write = await other.notes.save({ id: 'a' });
-    const told = write.synced();
-    await other.settle();
-    cut.arm(2);
-    void page.backend.signOut({ pending: 'discard' });
-    await page.settle();
+    test('is told that its writes were cancelled before they are erased', async () => {
+      const runtime = createVirtualRuntime(1, { settleTurns });
+      const database = create();
+      const cut = new Cut(database(), 'die');
+      const page = world({ storage: cut, runtime });
+      await page.backend.signIn('ann');
+      const other = world({ storage: database(), runtime });
+      const write = await other.notes.save({ id: 'a' });
+      const told = write.synced();
+      await other.settle();
+      cut.arm(2);
+      void page.backend.signOut({ pending: 'discard' });
+      await page.settle();
 
-    await other.backend.refresh();
+      await other.backend.refresh();
 
-    expect(await told).toEqual({ outcome: 'cancelled' });
-  });
+      expect(await told).toEqual({ outcome: 'cancelled' });
+    });
 
-  test('discards nothing of a user who has come since', async () => {
-    const { page, other } = await contexts();
-    await page.backend.signOut({ pending: 'discard' });
-    await page.backend.signIn('ann');
-    await page.notes.save({ id: 'new' });
+    test('discards nothing of a user who has come since', async () => {
+      const { page, other } = await contexts();
+      await page.backend.signOut({ pending: 'discard' });
+      await page.backend.signIn('ann');
+      await page.notes.save({ id: 'new' });
 
-    await other.backend.signOut({ pending: 'discard' });
-    await page.backend.refresh();
-    await page.backend.signIn('ann');
+      await other.backend.signOut({ pending: 'discard' });
+      await page.backend.refresh();
+      await page.backend.signIn('ann');
 
-    expect(await page.notes.getAll({}, here)).toEqual([{ id: 'new' }]);
-  });
-});
+      expect(await page.notes.getAll({}, here)).toEqual([{ id: 'new' }]);
+    });
+  },
+);
