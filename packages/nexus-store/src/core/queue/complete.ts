@@ -20,7 +20,7 @@ export function completeAlone(uow: UnitOfWork, entry: EntryRecord, answer: Compl
     if (answer.value !== undefined) return false;
     const row = uow.rowAtHand(entry.partition, entry.collection, entry.entity);
     if (row === false || row === undefined || row.depth !== 1) return false;
-    putApplied(uow, row, versionAfter(answer), answer);
+    putApplied(uow, row, versionAfter(answer), fetchedAt(uow, entry, row, answer));
   }
   uow.deleteEntry(entry);
   const { partition, priority, collection, payload } = entry;
@@ -33,7 +33,7 @@ function putApplied(
   uow: UnitOfWork,
   row: RowRecord,
   version: string | null,
-  answer: Complete,
+  at: number | null,
 ): void {
   if (row.value === null) return uow.deleteRow(row);
   uow.putRow({
@@ -47,12 +47,21 @@ function putApplied(
     tail: null,
     depth: 0,
     lane: null,
-    fetchedAt: fetchedAt(uow, row, answer),
+    fetchedAt: at,
   });
 }
 
-function fetchedAt(uow: UnitOfWork, row: RowRecord, { at }: Complete): number | null {
-  return at === undefined ? row.fetchedAt : uow.state.fetchedAt(at);
+/**
+ * When the server said so. Of an entry that was sent before it may say again what was true then: the row may be
+ * gone since, so a full fetch that does not bring it sweeps it.
+ */
+function fetchedAt(
+  uow: UnitOfWork,
+  { ambiguous }: EntryRecord,
+  row: RowRecord,
+  { at }: Complete,
+): number | null {
+  return at === undefined || ambiguous === 1 ? row.fetchedAt : uow.state.fetchedAt(at);
 }
 
 /** Without a version from the server, the one that is known is not the row's any more. */
@@ -86,12 +95,12 @@ export async function completeEntry(
   // have changed the row since, it keeps what it was made on.
   uow.putRow(
     isPulled
-      ? { ...row, fetchedAt: fetchedAt(uow, row, answer) }
+      ? { ...row, fetchedAt: fetchedAt(uow, entry, row, answer) }
       : {
           ...row,
           version: versionAfter(answer),
           shadow: answer.value ?? applied(row, entry, answer, rules),
-          fetchedAt: fetchedAt(uow, row, answer),
+          fetchedAt: fetchedAt(uow, entry, row, answer),
         },
   );
   const { pinned } = detailOf(entry);
@@ -137,5 +146,7 @@ async function isPullNewer(
   const { isRevived, pinned } = detailOf(entry);
   const { partition, collection } = entry;
   if (isRevived === true && (await isPulledByAny(uow, rules, partition, collection))) return true;
-  return pinned !== undefined && pinned.isInherited !== true && row.version !== null;
+  if (pinned === undefined || pinned.isInherited === true) return false;
+  // A row that a full fetch did not bring any more has no version, but it had one. Else the server has none.
+  return row.version !== null || pinned.version !== null;
 }

@@ -38,6 +38,9 @@ const FETCH_REQUESTS = 4;
 const PULL_AGAIN_MS = 1_000;
 const PULL_AGAIN_CAP_MS = 300_000;
 
+/** After storage could not be asked what the server wants. */
+const LOOK_AGAIN_MS = 1_000;
+
 /**
  * Sends what is queued and fetches what changed, one run at a time. Knows when the next attempt is
  * due; who calls it then is decided elsewhere.
@@ -252,13 +255,15 @@ export class Engine {
 
   /** How long the server still wants to be left alone. */
   async askedToWaitMs(): Promise<number> {
+    let leastMs = 0;
     try {
       await this.#gates.load();
     } catch {
-      // The storage is closing or busy: what this process knows counts all the same.
+      // The storage is closing or busy. What this process knows counts all the same, and it may not be all.
+      leastMs = LOOK_AGAIN_MS;
     }
     const until = this.#gates.askedUntil;
-    return until === null ? 0 : until - this.#context.runtime.clock.now();
+    return until === null ? leastMs : Math.max(leastMs, until - this.#context.runtime.clock.now());
   }
 
   pause(): void {

@@ -292,3 +292,21 @@ test('the late answer to several writes of one transaction does not hide the new
   expect(await fixture.backend.pendingChanges()).toEqual([]);
   expect(await kept(fixture, 'a')).toEqual({ id: 'a', text: 'theirs', at: 3 });
 });
+
+test('the late answer to a write does not bring back what a full fetch did not find any more', async () => {
+  const fixture = world();
+  await fixture.notes.save({ id: 'a', text: 'old' });
+  await fixture.wait(fixture.backend.sync());
+  await fixture.notes.save({ id: 'a', text: 'ours' });
+  fixture.remote.answerNext('lose-answer');
+  await fixture.wait(fixture.backend.sync());
+  fixture.remote.server.set('notes', 'a', undefined);
+  fixture.remote.server.expireCursors();
+  await fixture.wait(fixture.backend.fetch('notes'));
+  await fixture.runtime.advance('10m');
+
+  await fixture.wait(fixture.backend.sync());
+
+  expect(await fixture.backend.pendingChanges()).toEqual([]);
+  expect(await kept(fixture, 'a')).toBeUndefined();
+});
