@@ -142,6 +142,12 @@ const control: readonly Mutant[] = [
     '',
   ),
   mutant(
+    'claim what another context has discarded',
+    'core/sync/push-pass.ts',
+    'uow.requireOpen(partition);',
+    '',
+  ),
+  mutant(
     'cancel what is being sent',
     'core/queue/control.ts',
     "if (unit.some(isHeld)) return 'claimed';",

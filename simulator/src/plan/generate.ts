@@ -412,6 +412,8 @@ class Draw {
         gapMs: 300,
       },
       { do: 'sign-out', slot: 0, pending: 'discard', gapMs: 0 },
+      // Another context has not heard of it yet, and goes on for the user.
+      ...(random.chance(0.5) ? [{ do: 'sync', slot: 1, gapMs: random.integer(20) } as const] : []),
       { do: 'write', slot: 1, write: this.write(), gapMs: random.integer(60) },
       { do: 'open', slot: 0, gapMs: random.integer(200) },
       { do: 'sign-in', slot: random.integer(2), principal, gapMs: random.integer(100) },

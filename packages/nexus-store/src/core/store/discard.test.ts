@@ -340,6 +340,27 @@ describe.each(databases)(
       expect(await leftovers(page)).toEqual([]);
     });
 
+    test('sends nothing of it though nothing is erased yet', async () => {
+      const runtime = createVirtualRuntime(1, { settleTurns });
+      const database = create();
+      const cut = new Cut(database(), 'die');
+      const page = world({ storage: cut, runtime });
+      await page.backend.signIn('ann');
+      await page.notes.save({ id: 'a', text: '1' });
+      const other = world({ storage: database(), runtime });
+      await other.backend.open();
+      cut.arm(2);
+      void page.backend.signOut({ pending: 'discard' });
+      await page.settle();
+      expect(cut.isStruck).toBe(true);
+
+      await other.wait(other.backend.sync());
+      await other.settle();
+
+      expect(other.arrivals).toEqual([]);
+      expect(other.backend.principal).toBeNull();
+    });
+
     test('finds the same user anew, without what was discarded', async () => {
       const { page, other } = await contexts();
       await page.backend.signOut({ pending: 'discard' });
