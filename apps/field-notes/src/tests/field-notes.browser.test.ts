@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describeInChromium } from 'browser-harness/vitest';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { buildSite, RunningApp, signIn, writeNote, type BuiltSite } from './running-app.ts';
+import { expect, test } from 'vitest';
+import { appForEachTest, signIn, writeNote } from './running-app.ts';
 
 /** Something else of this site takes all the room that is left. */
 const FILL_THE_DISK = `new Promise((resolve) => {
@@ -24,21 +24,10 @@ const onServer = (page: Page): Promise<void> =>
   page.locator('.detail-mark').getByText('On the server').waitFor();
 
 describeInChromium('the app, with its server', () => {
-  let site: BuiltSite;
-  let app: RunningApp | undefined;
-  beforeAll(async () => {
-    site = await buildSite();
-  });
-  afterEach(async () => {
-    await app?.close();
-    app = undefined;
-  });
-  afterAll(async () => {
-    await site?.remove();
-  });
+  const start = appForEachTest();
 
   test('starts without a network, on any of its addresses', async () => {
-    app = await RunningApp.start({ folder: site.folder });
+    const app = await start();
     const page = await app.openSignedIn();
     await page.goto(`${app.server.url}/#/reports`);
     await page.getByText('40 reports').waitFor();
@@ -53,7 +42,7 @@ describeInChromium('the app, with its server', () => {
   });
 
   test('has on the server what was written offline, after a reload and the way back', async () => {
-    app = await RunningApp.start({ folder: site.folder });
+    const app = await start();
     const page = await app.openSignedIn();
     await app.browser.context.setOffline(true);
     await writeNote(page, { title: 'Ladder without feet', priority: 'High', text: 'Hall 2' });
@@ -75,8 +64,7 @@ describeInChromium('the app, with its server', () => {
   test('sends what was written offline when every page of it is closed', async () => {
     let onArrival = (): void => {};
     const arrival = new Promise<void>((resolve) => (onArrival = resolve));
-    app = await RunningApp.start({
-      folder: site.folder,
+    const app = await start({
       hasSampleReports: false,
       forbids: () => {
         onArrival();
@@ -92,11 +80,11 @@ describeInChromium('the app, with its server', () => {
     await app.browser.context.setOffline(false);
 
     await arrival;
-    await expect.poll(() => app?.titlesOnServer()).toEqual(['Left behind']);
+    await expect.poll(() => app.titlesOnServer()).toEqual(['Left behind']);
   });
 
   test('keeps what was typed and not saved, over a reload', async () => {
-    app = await RunningApp.start({ folder: site.folder });
+    const app = await start();
     const page = await app.openSignedIn();
     await page.getByRole('link', { name: 'New note' }).click();
     await page.getByLabel('Title').fill('Half a thought');
@@ -108,7 +96,7 @@ describeInChromium('the app, with its server', () => {
   });
 
   test('keeps of a photo what its file says', async () => {
-    app = await RunningApp.start({ folder: site.folder });
+    const app = await start();
     const page = await app.openSignedIn();
     await page.getByRole('link', { name: 'New note' }).click();
     await page.getByLabel('Title').fill('With a picture');
@@ -128,7 +116,7 @@ describeInChromium('the app, with its server', () => {
   });
 
   test('shows what the server refused, and sends it once it was changed', async () => {
-    app = await RunningApp.start({ folder: site.folder });
+    const app = await start();
     const page = await app.openSignedIn();
     await writeNote(page, { title: 'Fence open', priority: 'Critical' });
     await page.getByText('A critical note needs a text').waitFor();
@@ -143,8 +131,7 @@ describeInChromium('the app, with its server', () => {
 
   test('sends a refused note again as it is, when people say so', async () => {
     let isRefusing = true;
-    app = await RunningApp.start({
-      folder: site.folder,
+    const app = await start({
       forbids: () => (isRefusing ? 'The office is closed.' : undefined),
       hasSampleReports: false,
     });
@@ -163,7 +150,7 @@ describeInChromium('the app, with its server', () => {
   });
 
   test('asks a person about a conflict, field by field', async () => {
-    app = await RunningApp.start({ folder: site.folder });
+    const app = await start();
     const page = await app.openSignedIn();
     await writeNote(page, { title: 'Nest', site: 'Hangar 3', text: 'As found', priority: 'High' });
     await onServer(page);
@@ -197,7 +184,7 @@ describeInChromium('the app, with its server', () => {
   });
 
   test('keeps what one user left unsent, and never sends it as another', async () => {
-    app = await RunningApp.start({ folder: site.folder });
+    const app = await start();
     const page = await app.openSignedIn('field-day');
     await app.browser.context.setOffline(true);
     await writeNote(page, { title: 'Of the field team', priority: 'High' });
@@ -230,7 +217,7 @@ describeInChromium('the app, with its server', () => {
   });
 
   test('deletes unsent notes at sign-out, if it is told to', async () => {
-    app = await RunningApp.start({ folder: site.folder });
+    const app = await start();
     const page = await app.openSignedIn();
     await app.browser.context.setOffline(true);
     await writeNote(page, { title: 'Never to be sent' });
@@ -248,7 +235,7 @@ describeInChromium('the app, with its server', () => {
   });
 
   test('says what to do when the disk is full, and keeps the text', async () => {
-    app = await RunningApp.start({ folder: site.folder });
+    const app = await start();
     const origin = app.server.url;
     const first = await app.browser.open('about:blank');
     const debug = await app.browser.debug(first);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { launchBrowser, type LaunchOptions, type RunningBrowser } from 'browser-harness';
 import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll } from 'vitest';
 import { buildApp } from '../../build/build-app.ts';
 import type { FieldServerOptions } from '../../server/field-server.ts';
 import { serveApp, type ServedApp } from '../../server/serve-app.ts';
@@ -26,9 +27,28 @@ export interface AppOptions extends Partial<FieldServerOptions> {
   readonly browser?: LaunchOptions;
 }
 
+/** Builds the site once for the tests of a `describe`. What a test starts with the answer ends with the test. */
+export function appForEachTest(): (options?: Omit<AppOptions, 'folder'>) => Promise<RunningApp> {
+  let site: BuiltSite | undefined;
+  const started: RunningApp[] = [];
+  beforeAll(async () => {
+    site = await buildSite();
+  });
+  afterEach(async () => {
+    for (const app of started.splice(0)) await app.close();
+  });
+  afterAll(() => site?.remove());
+  return async (options = {}) => {
+    if (site === undefined) throw new Error('the site is built before the first test');
+    const app = await RunningApp.start({ folder: site.folder, ...options });
+    started.push(app);
+    return app;
+  };
+}
+
 export class RunningApp {
   readonly server: ServedApp;
-  readonly browser: RunningBrowser;
+  browser: RunningBrowser;
 
   constructor(server: ServedApp, browser: RunningBrowser) {
     this.server = server;
@@ -43,6 +63,12 @@ export class RunningApp {
       ...options,
     });
     return new RunningApp(server, await launchBrowser(browser));
+  }
+
+  /** Kills the browser, and starts it anew. */
+  async killBrowser(options: LaunchOptions): Promise<void> {
+    await this.browser.kill();
+    this.browser = await launchBrowser(options);
   }
 
   async open(hash = ''): Promise<Page> {

@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createProfile, launchBrowser } from 'browser-harness';
+import { createProfile } from 'browser-harness';
 import { describeInChromium } from 'browser-harness/vitest';
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { buildSite, RunningApp, writeNote, type BuiltSite } from './running-app.ts';
+import { expect, test } from 'vitest';
+import { appForEachTest, writeNote, type RunningApp } from './running-app.ts';
 
 /** No save ends before `letGo()`: something else writes to the same database. */
 const HOLD_THE_DISK = `new Promise((resolve) => {
@@ -51,24 +51,20 @@ const saidSaved = (page: Page) => page.getByText('Saved on this device.');
 const openMark = (page: Page) => page.locator('.detail-mark');
 const rows = (page: Page) => page.locator('.rows .row');
 
-describeInChromium('writing', () => {
-  let site: BuiltSite;
-  let app: RunningApp | undefined;
-  beforeAll(async () => {
-    site = await buildSite();
-  });
-  afterEach(async () => {
-    await app?.close();
-    app = undefined;
-  });
-  afterAll(async () => {
-    await site?.remove();
-  });
-  const start = async (): Promise<{ app: RunningApp; page: Page }> => {
-    const started = await RunningApp.start({ folder: site.folder, hasSampleReports: false });
-    app = started;
-    return { app: started, page: await started.openSignedIn() };
+type Start = ReturnType<typeof appForEachTest>;
+
+function signedInForEachTest(): (
+  ...given: Parameters<Start>
+) => Promise<{ readonly app: RunningApp; readonly page: Page }> {
+  const start = appForEachTest();
+  return async (options) => {
+    const app = await start({ hasSampleReports: false, ...options });
+    return { app, page: await app.openSignedIn() };
   };
+}
+
+describeInChromium('writing', () => {
+  const start = signedInForEachTest();
 
   test('goes on while a new note is saved, and nothing of it is thrown away', async () => {
     const { app, page } = await start();
@@ -179,12 +175,9 @@ describeInChromium('writing', () => {
 
   test('sending a refused note again twice at once makes one note', async () => {
     let isRefusing = true;
-    app = await RunningApp.start({
-      folder: site.folder,
-      hasSampleReports: false,
+    const { app, page } = await start({
       forbids: () => (isRefusing ? 'The office is closed.' : undefined),
     });
-    const page = await app.openSignedIn();
     await writeNote(page, { title: 'Out of hours' });
     await page.getByText('The office is closed.').waitFor();
     // Something waits behind what was refused: it takes the way of a replacement.
@@ -250,23 +243,7 @@ describeInChromium('writing', () => {
 });
 
 describeInChromium('what is not saved yet', () => {
-  let site: BuiltSite;
-  let app: RunningApp | undefined;
-  beforeAll(async () => {
-    site = await buildSite();
-  });
-  afterEach(async () => {
-    await app?.close();
-    app = undefined;
-  });
-  afterAll(async () => {
-    await site?.remove();
-  });
-  const start = async (): Promise<{ app: RunningApp; page: Page }> => {
-    const started = await RunningApp.start({ folder: site.folder, hasSampleReports: false });
-    app = started;
-    return { app: started, page: await started.openSignedIn() };
-  };
+  const start = signedInForEachTest();
 
   test('of a new note belongs to its tab, and is not taken by a save in another', async () => {
     const { app, page: a } = await start();
@@ -310,12 +287,7 @@ describeInChromium('what is not saved yet', () => {
   test('is in the list, and outlives the browser', async () => {
     const profile = await createProfile();
     try {
-      app = await RunningApp.start({
-        folder: site.folder,
-        hasSampleReports: false,
-        browser: { profile: profile.path },
-      });
-      const page = await app.openSignedIn();
+      const { app, page } = await start({ browser: { profile: profile.path } });
       await writeNote(page, { title: 'Nest', text: 'As found' });
       await openMark(page).getByText('On the server').waitFor();
       await page.getByLabel('What did you see?').fill('Changed, not saved');
@@ -328,8 +300,7 @@ describeInChromium('what is not saved yet', () => {
         .poll(() => isOnDisk(profile.path, 'Never saved'), { timeout: 30_000 })
         .toBe(true);
 
-      await app.browser.kill();
-      app = new RunningApp(app.server, await launchBrowser({ profile: profile.path }));
+      await app.killBrowser({ profile: profile.path });
       const again = await app.open();
 
       await rows(again).filter({ hasText: 'Never saved' }).click();
@@ -341,9 +312,8 @@ describeInChromium('what is not saved yet', () => {
       await rows(again).filter({ hasText: 'Nest' }).click();
       await expect.poll(() => textOf(again)).toBe('Changed, not saved');
       expect(await app.titlesOnServer()).toEqual(['Nest', 'Never saved']);
+      await app.browser.close();
     } finally {
-      await app?.close();
-      app = undefined;
       await profile.remove();
     }
   });
