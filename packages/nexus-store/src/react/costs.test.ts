@@ -4,24 +4,15 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Storage, StorageTransaction } from '../core/ports/storage.ts';
 import { NexusStore } from '../core/store/nexus-store.ts';
 import { memoryDatabase, memoryStorage } from '../storage/memory/index.ts';
-import { answers, fixtures, type BackendFixture } from '../testing/backend-fixture.ts';
+import { answers, type BackendFixture } from '../testing/backend-fixture.ts';
 import { NexusProvider } from './provider.ts';
-import { Screen, setActing } from './testing/screen.ts';
+import type { Screen } from './fakes/screen.ts';
+import { stage } from './fakes/stage.ts';
 import { useItem } from './use-items.ts';
 import { useSyncMark } from './use-sync.ts';
 
-const world = fixtures(afterEach, () => memoryStorage());
-const screens: Screen[] = [];
-const opened: BackendFixture[] = [];
+const { open, newScreen } = stage({ beforeEach, afterEach }, () => memoryStorage());
 const here = { policy: 'cache-only' } as const;
-
-beforeEach(() => setActing(true));
-
-// Runs before the check of the fixtures that no timer is left.
-afterEach(async () => {
-  for (const screen of screens.splice(0)) await screen.leave();
-  for (const { runtime } of opened.splice(0)) await runtime.advance('10s');
-});
 
 interface Counts {
   /** Transactions. */
@@ -68,13 +59,11 @@ const ROWS = 200;
 async function list(Row: FunctionComponent<{ fixture: BackendFixture; id: string }>) {
   const database = memoryDatabase();
   const storage = counted(memoryStorage({ database }));
-  const fixture = world({ storage });
-  opened.push(fixture);
+  const fixture = open({ storage });
   const other = new NexusStore<{ id: string }>({ backend: fixture.backend, collection: 'other' });
   const ids = Array.from({ length: ROWS }, (_, index) => `n${index}`);
   await fixture.notes.saveAll(ids.map((id) => ({ id, text: id })));
-  const screen = new Screen();
-  screens.push(screen);
+  const screen = newScreen();
   const rows: ReactNode[] = ids.map((id) => createElement(Row, { key: id, fixture, id }));
   const settle = (): Promise<void> => fixture.runtime.advance(500);
   await screen.show(createElement(NexusProvider, { backend: fixture.backend }, rows), settle);
@@ -143,7 +132,7 @@ describe('a list with a sync mark in each row', () => {
 
   test('is read at once where another context has written, and shows what it did', async () => {
     const { database, fixture, screen, costOf } = await list(Mark);
-    const elsewhere = world({
+    const elsewhere = open({
       storage: memoryStorage({ database }),
       runtime: fixture.runtime,
       remote: fixture.remote,

@@ -13,33 +13,18 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { accessOf } from '../core/store/collection-access.ts';
 import type { Query } from '../core/store/query.ts';
 import { memoryStorage } from '../storage/memory/index.ts';
-import { answers, fixtures, type BackendFixture, type Note } from '../testing/backend-fixture.ts';
+import { answers, type BackendFixture, type Note } from '../testing/backend-fixture.ts';
 import type { Storage } from '../core/ports/storage.ts';
 import { StorageError } from '../core/model/errors.ts';
 import { NexusProvider } from './provider.ts';
 import type { Reading } from './shared-watch.ts';
-import { Screen, setActing } from './testing/screen.ts';
+import type { Screen } from './fakes/screen.ts';
+import { stage } from './fakes/stage.ts';
 import { useItem, useItems } from './use-items.ts';
 import { usePendingChanges, usePendingCount, useSyncMark, useSyncStatus } from './use-sync.ts';
 
-const world = fixtures(afterEach, () => memoryStorage());
-const screens: Screen[] = [];
-const opened: BackendFixture[] = [];
+const { open, newScreen } = stage({ beforeEach, afterEach }, () => memoryStorage());
 const here = { policy: 'cache-only' } as const;
-
-beforeEach(() => setActing(true));
-
-// Runs before the check of the fixtures that no timer is left.
-afterEach(async () => {
-  for (const screen of screens.splice(0)) await screen.leave();
-  for (const { runtime } of opened.splice(0)) await runtime.advance('10s');
-});
-
-function open(options: Parameters<typeof world>[0] = {}): BackendFixture {
-  const fixture = world(options);
-  opened.push(fixture);
-  return fixture;
-}
 
 /** A screen whose effects see the fixture settled; time moves on by what the queue's readers wait for. */
 function screenOf(
@@ -50,8 +35,7 @@ function screenOf(
   readonly show: (tree: ReactNode) => Promise<void>;
   readonly after: (action: () => unknown) => Promise<void>;
 } {
-  const screen = new Screen(isStrict);
-  screens.push(screen);
+  const screen = newScreen(isStrict);
   const settle = (): Promise<void> => fixture.runtime.advance(60);
   return {
     screen,
@@ -399,8 +383,7 @@ describe('the hooks of the queue', () => {
 
   test('say what is missing outside a provider', async () => {
     const { Probe } = probe(() => useSyncStatus());
-    const screen = new Screen();
-    screens.push(screen);
+    const screen = newScreen();
     const complaints = console.error;
     console.error = () => {};
 

@@ -6,24 +6,14 @@ import { StorageError } from '../core/model/errors.ts';
 import { NexusStore } from '../core/store/nexus-store.ts';
 import { memoryStorage } from '../storage/memory/index.ts';
 import { deferred } from '../testing/deferred.ts';
-import { fixtures, type BackendFixture, type Note } from '../testing/backend-fixture.ts';
+import { type BackendFixture, type Note } from '../testing/backend-fixture.ts';
 import { NexusProvider } from './provider.ts';
 import type { Reading } from './shared-watch.ts';
-import { Screen, setActing } from './testing/screen.ts';
+import { stage } from './fakes/stage.ts';
 import { useItem, useItems, type ItemOptions } from './use-items.ts';
 
-const world = fixtures(afterEach, () => memoryStorage());
-const screens: Screen[] = [];
-const opened: BackendFixture[] = [];
+const { open, newScreen } = stage({ beforeEach, afterEach }, () => memoryStorage());
 const keeping: ItemOptions = { policy: 'cache-only', keepsPrevious: true };
-
-beforeEach(() => setActing(true));
-
-// Runs before the check of the fixtures that no timer is left.
-afterEach(async () => {
-  for (const screen of screens.splice(0)) await screen.leave();
-  for (const { runtime } of opened.splice(0)) await runtime.advance('10s');
-});
 
 interface HeldStorage extends Storage {
   /** Reading transactions begin once this is done. */
@@ -52,10 +42,8 @@ function heldStorage(): HeldStorage {
 /** A screen that searches as people type. */
 function search() {
   const storage = heldStorage();
-  const fixture = world({ storage });
-  opened.push(fixture);
-  const screen = new Screen();
-  screens.push(screen);
+  const fixture = open({ storage });
+  const screen = newScreen();
   const seen: Reading<readonly Note[]>[] = [];
   const Search: FunctionComponent<{
     notes: NexusStore<Note>;

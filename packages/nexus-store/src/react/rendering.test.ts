@@ -16,7 +16,7 @@ import { memoryStorage } from '../storage/memory/index.ts';
 import { fixtures, type BackendFixture } from '../testing/backend-fixture.ts';
 import { manualScheduler } from '../testing/manual-scheduler.ts';
 import { NexusProvider } from './provider.ts';
-import { Screen, setActing } from './testing/screen.ts';
+import { Screen, setActing } from './fakes/screen.ts';
 import { useItem, useItems } from './use-items.ts';
 import { useBackgroundSync, usePendingCount, useSyncMark, useSyncStatus } from './use-sync.ts';
 

@@ -4,9 +4,18 @@ import {
   BackgroundFixture,
   type BackgroundFixtureOptions,
 } from '../../testing/background-fixture.ts';
+import type { PushAnswer } from '../../testing/memory-remote.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
+
+const CLOSED_DOOR: PushAnswer = {
+  kind: 'retry',
+  scope: 'endpoint',
+  ambiguous: false,
+  retryAfterMs: 10 * MINUTE,
+  failure: { code: 'remote/throttled', status: 429, at: 0 },
+};
 
 const boot = (options: Partial<BackgroundFixtureOptions> = {}): BackgroundFixture =>
   new BackgroundFixture({ storage: memoryStorage(), ...options });
@@ -110,13 +119,7 @@ describe('a wake-up', () => {
 
   test('that met a closed door is a success for the host: the queue owns the time of retries', async () => {
     const app = boot();
-    app.remote.answerNext({
-      kind: 'retry',
-      scope: 'endpoint',
-      ambiguous: false,
-      retryAfterMs: 10 * MINUTE,
-      failure: { code: 'remote/throttled', status: 429, at: 0 },
-    });
+    app.remote.answerNext(CLOSED_DOOR);
     await app.init();
     await app.save('high');
     await app.runtime.advance('2s');
@@ -134,13 +137,7 @@ describe('a wake-up', () => {
 
   test('within the time that the server asked for sends nothing', async () => {
     const app = boot();
-    app.remote.answerNext({
-      kind: 'retry',
-      scope: 'endpoint',
-      ambiguous: false,
-      retryAfterMs: 10 * MINUTE,
-      failure: { code: 'remote/throttled', status: 429, at: 0 },
-    });
+    app.remote.answerNext(CLOSED_DOOR);
     await app.init();
     await app.save('high');
     await app.runOf('sync');

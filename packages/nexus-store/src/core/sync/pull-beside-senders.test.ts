@@ -8,24 +8,9 @@ import {
 } from '../../testing/backend-fixture.ts';
 import { memoryRemote } from '../../testing/memory-remote.ts';
 import { MemoryServer } from '../../testing/memory-server.ts';
+import { whileFirstPageTravels } from '../../testing/travelling-pages.ts';
 
 const world = fixtures(afterEach, () => memoryStorage());
-
-/** Runs `meanwhile` while the first page that the fixture asks for is on its way. Returns how many there were. */
-function whileFirstPageTravels(
-  { remote }: BackendFixture,
-  meanwhile: () => Promise<unknown>,
-): () => number {
-  const pull = remote.pull.bind(remote);
-  let requests = 0;
-  remote.pull = async (request, context) => {
-    const page = await pull(request, context);
-    requests += 1;
-    if (requests === 1) await meanwhile();
-    return page;
-  };
-  return () => requests;
-}
 
 const kept = (fixture: BackendFixture, id: string): Promise<unknown> =>
   fixture.notes.get(id, { policy: 'cache-only' });

@@ -3,8 +3,9 @@ import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
 import { fixtures, type BackendFixture, type Note } from '../../testing/backend-fixture.ts';
 import { memoryRemote } from '../../testing/memory-remote.ts';
 import { MemoryServer } from '../../testing/memory-server.ts';
+import { whilePagesTravel } from '../../testing/travelling-pages.ts';
 import { RemoteError } from '../model/errors.ts';
-import type { PulledRow, PullPage } from '../ports/remote.ts';
+import type { PulledRow } from '../ports/remote.ts';
 import { NexusStore } from '../store/nexus-store.ts';
 
 const world = fixtures(afterEach, () => memoryStorage());
@@ -29,23 +30,6 @@ function twoContexts(
     throw new RemoteError('remote/rejected', 'not for this one', { status: 403 });
   };
   return [one, two, server];
-}
-
-/** Runs `meanwhile` while each page that the fixture fetched is on its way. Returns how many there were. */
-function whilePagesTravel(
-  { remote }: BackendFixture,
-  meanwhile: (number: number) => Promise<unknown>,
-  arrive: (page: PullPage) => PullPage = (page) => page,
-): () => number {
-  const pull = remote.pull.bind(remote);
-  let requests = 0;
-  remote.pull = async (request, context) => {
-    const page = await pull(request, context);
-    requests += 1;
-    await meanwhile(requests);
-    return arrive(page);
-  };
-  return () => requests;
 }
 
 const kept = (fixture: BackendFixture, id: string): Promise<unknown> =>

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { memoryStorage } from '../../storage/memory/index.ts';
 import { fixtures } from '../../testing/backend-fixture.ts';
 import { NexusProvider } from '../provider.ts';
-import { Screen, setActing } from '../testing/screen.ts';
+import { Screen, setActing } from '../fakes/screen.ts';
 import { h, patch } from './dom.ts';
 import { NexusInspector } from './nexus-inspector.ts';
 
