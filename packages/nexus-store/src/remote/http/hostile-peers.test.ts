@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { context, entry, httpPeers, idsOf, type Handler } from '../testing/http-peer.ts';
+import { context, entry, httpPeers, idsOf, type Handler } from '../fakes/http-peer.ts';
 import { httpRemote } from './index.ts';
 import type { HttpRemoteOptions } from './index.ts';
 import { PROTOCOL_CONTENT_TYPE } from './protocol.ts';

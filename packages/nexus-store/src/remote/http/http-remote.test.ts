@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Outcome } from '../../core/model/outcome.ts';
 import type { Remote } from '../../core/ports/remote.ts';
-import { context, entry, httpPeers, idsOf, NOW, type Handler } from '../testing/http-peer.ts';
+import { context, entry, httpPeers, idsOf, NOW, type Handler } from '../fakes/http-peer.ts';
 import { httpRemote } from './index.ts';
 import type { Fetch } from './index.ts';
 import { PROBLEM_CONTENT_TYPE, ProblemType, PROTOCOL_CONTENT_TYPE } from './protocol.ts';
