@@ -1,10 +1,8 @@
 import { withDefaults } from '../model/arguments.ts';
 import { StorageError, UsageError } from '../model/errors.ts';
 import type { SyncEvent } from '../model/events.ts';
-import { isNexusError } from '../model/errors.ts';
 import type { PriorityRank } from '../model/priority.ts';
 import { NO_LINK, type ContextLink } from '../ports/context-link.ts';
-import type { SyncReport } from '../model/sync-report.ts';
 import type { Remote } from '../ports/remote.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Storage } from '../ports/storage.ts';
@@ -21,9 +19,8 @@ import { followClock } from '../queue/waits.ts';
 import { Writer } from '../queue/writer.ts';
 import { AutoSync } from '../sync/auto-sync.ts';
 import { Engine } from '../sync/engine.ts';
-import { HintListener } from '../sync/hint-listener.ts';
 import type { Principal, SyncContext } from '../sync/sync-context.ts';
-import { engineOptions, requireSyncOptions, type SyncOptions } from '../sync/sync-options.ts';
+import { engineOptions } from '../sync/sync-options.ts';
 import { requireBackendOptions, type BackendOptions } from './backend-options.ts';
 import { CollectionRegistry, type RegisteredCollection } from './collection-registry.ts';
 import { DamageReports } from './damage-reports.ts';
@@ -36,6 +33,7 @@ import { JoinedRows } from './joined-rows.ts';
 import type { MutationSetting } from './mutation.ts';
 import { offlineRemote } from './offline-remote.ts';
 import { readSession } from './session.ts';
+import { ServerCalls } from './server-calls.ts';
 import { StatusKeeper, type StatusReading } from './status-keeper.ts';
 import { Watchers } from './watchers.ts';
 
@@ -53,6 +51,7 @@ export class BackendCore {
   readonly context: SyncContext;
   readonly engine: Engine;
   readonly auto: AutoSync;
+  readonly calls: ServerCalls;
   readonly status: StatusKeeper;
   readonly fates: EntryFates;
   readonly eraser: Eraser;
@@ -62,16 +61,13 @@ export class BackendCore {
   readonly collections: CollectionRegistry;
   readonly events: EventHub;
   readonly #indexes: FieldIndexes;
-  readonly #hints: HintListener | undefined;
-  /** Whose rows are seen and whose entries are sent. Changed by `Principals` only. */
+  /** Whose rows are seen and whose entries are sent. Changed by `Principals`, and by `refresh` after another context has. */
   principal: Principal = { partition: ANONYMOUS, id: null };
   #opening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
   #isOpen = false;
   #toErase: readonly number[] = [];
   #isHeadless: boolean;
-  #mayListen = true;
-  #hasSaidWithoutRemote = false;
   /** The other contexts that have this database open. */
   link: ContextLink = NO_LINK;
 
@@ -100,11 +96,11 @@ export class BackendCore {
     this.engine = new Engine(this.context, () => this.status.refresh());
     const isAuto = (options.autoSync ?? true) && this.hasRemote;
     this.auto = new AutoSync(runtime, isAuto, {
-      begin: (isForEntries) => this.#onDue(isForEntries),
+      begin: (isForEntries) => this.calls.onDue(isForEntries),
       isRunning: () => this.engine.isRunning,
     });
     this.status = this.#statusKeeper();
-    this.#hints = isAuto && this.remote.capabilities.hints ? this.#hintListener() : undefined;
+    this.calls = new ServerCalls(this, isAuto);
   }
 
   #contextOf(options: BackendOptions): SyncContext {
@@ -143,17 +139,6 @@ export class BackendCore {
     });
   }
 
-  #hintListener(): HintListener {
-    return new HintListener({
-      runtime: this.runtime,
-      remote: this.remote,
-      backoff: this.context.options.backoff,
-      principal: () => this.principal.id,
-      askedToWaitMs: () => this.engine.askedToWaitMs(),
-      onHints: (collections) => this.#onHints(collections),
-    });
-  }
-
   // ---- opening and closing -----------------------------------------------------------------------
 
   open(): Promise<void> {
@@ -176,7 +161,7 @@ export class BackendCore {
     this.eraser.resume(this.#toErase);
     // What was left by the last run of the app goes on.
     if (reading.rest.remaining > 0 && !this.engine.isHalted) this.auto.now();
-    this.#listen();
+    this.calls.listen();
   }
 
   /**
@@ -237,7 +222,7 @@ export class BackendCore {
   async #close(): Promise<void> {
     this.auto.setEnabled(false);
     await this.#opening?.catch(() => {});
-    this.#hints?.stop();
+    this.calls.stopListening();
     await this.engine.close();
     this.watchers.close();
     this.status.close();
@@ -271,7 +256,7 @@ export class BackendCore {
     this.watchers.startAnew();
     const rest = await this.status.refreshNow(true);
     if (this.isClosed) return;
-    this.#listen();
+    this.calls.listen();
     this.auto.onRest(rest, this.engine.pullDueInMs);
     if (rest.remaining > 0 && !rest.isBlocked) this.auto.now();
   }
@@ -321,126 +306,13 @@ export class BackendCore {
     if (uow.hasChanges) this.link.committed();
   }
 
-  // ---- sync --------------------------------------------------------------------------------------
-
-  async sync(options: SyncOptions): Promise<SyncReport> {
-    requireSyncOptions(options);
-    await this.open();
-    if (!this.hasRemote && options.reason === undefined) this.#sayWithoutRemote();
-    this.auto.onRunBegan();
-    try {
-      const report = await this.#runFor(options);
-      await this.#afterRun();
-      return report;
-    } catch (error) {
-      if (error instanceof UsageError) this.status.refresh();
-      else if (!this.isClosed) this.auto.onRunFailed();
-      throw error;
-    }
-  }
-
-  /** A run that began for a user whom another context has signed out goes on for who is there now. */
-  async #runFor(options: SyncOptions): Promise<SyncReport> {
-    try {
-      return await this.engine.sync(options);
-    } catch (error) {
-      if (!isNexusError(error, 'store/signed-out')) throw error;
-      await this.refresh();
-      return this.engine.sync(options);
-    }
-  }
-
-  /** Once: whoever calls `sync` by hand expects something to be sent. */
-  #sayWithoutRemote(): void {
-    if (this.#hasSaidWithoutRemote) return;
-    this.#hasSaidWithoutRemote = true;
-    const message = 'sync sends nothing: this backend was made without a remote';
-    this.runtime.logger.log('warn', message, {});
-  }
-
-  async #afterRun(): Promise<void> {
-    if (this.isClosed) return;
-    try {
-      const rest = await this.status.refreshNow();
-      this.auto.onRunEnded(rest, this.engine.pullDueInMs);
-      this.status.refresh();
-      await this.fates.check();
-    } catch (error) {
-      if (this.isClosed) return;
-      this.#log('what is left could not be read', error);
-      this.auto.onRunFailed();
-    }
-  }
-
-  async #onDue(isForEntries: boolean): Promise<void> {
-    // Another context has sent them meanwhile.
-    const isDone = isForEntries && this.link !== NO_LINK && this.status.pendingCount.current === 0;
-    if (!isDone) await this.#syncQuietly();
-  }
-
-  async #syncQuietly(reason = 'auto'): Promise<void> {
-    try {
-      await this.sync({ reason });
-    } catch (error) {
-      if (!this.isClosed) this.#log('sync failed', error);
-    }
-  }
-
-  #onHints(collections: ReadonlySet<string> | null): void {
-    if (this.isClosed || this.engine.isHalted) return;
-    if (collections === null) {
-      void this.#syncQuietly('hint');
-      return;
-    }
-    for (const name of collections) {
-      if (this.collections.get(name)?.isPulled === true) void this.tryFetch(name);
-    }
-  }
-
-  /** Fetches a collection if the server can be asked. True if it was. */
-  async tryFetch(collection: string): Promise<boolean> {
-    try {
-      await this.open();
-      await this.engine.fetch(collection);
-      return true;
-    } catch (error) {
-      // Offline is no failure of those who have something here to show.
-      const isRemote = isNexusError(error) && error.code.startsWith('remote/');
-      if (!isRemote && !this.isClosed) this.#log('a fetch failed', error);
-      return false;
-    }
-  }
-
-  /** Something may have changed: the network returned, the app came to the front. */
-  wake(): void {
-    if (this.isClosed || this.engine.isHalted) return;
-    this.auto.now();
-    this.#hints?.wake();
-  }
-
-  /** Sync is paused: nothing is listened to either. */
-  setListening(isListening: boolean): void {
-    if (isListening && this.#mayListen && !this.isClosed) this.#hints?.start();
-    else this.#hints?.stop();
-  }
-
-  #listen(): void {
-    if (!this.engine.isPaused) this.setListening(true);
-  }
-
-  /** Whether the server's hints are worth a connection here, such as in a tab that nobody sees. */
-  mayListen(isAllowed: boolean): void {
-    if (isAllowed === this.#mayListen) return;
-    this.#mayListen = isAllowed;
-    if (!isAllowed) this.#hints?.stop();
-    else if (this.isOpen) this.#listen();
-  }
+  // ---- other contexts ----------------------------------------------------------------------------
 
   /** There is no screen, and nothing keeps this context alive: only runs that are asked for send. */
   beHeadless(): void {
     this.#isHeadless = true;
     this.auto.setEnabled(false);
-    this.mayListen(false);
+    this.calls.mayListen(false);
   }
 
   /** Another context wrote: everyone looks again. */
@@ -470,7 +342,7 @@ export class BackendCore {
     if (isPaused !== this.engine.isPaused) {
       if (isPaused) this.engine.pause();
       else this.engine.resume();
-      this.setListening(!isPaused);
+      this.calls.setListening(!isPaused);
       if (isPaused) await this.engine.stop('paused');
     }
     // The same user has another number after everything of theirs was discarded.
@@ -485,11 +357,11 @@ export class BackendCore {
   /** Somebody here worked for a user whom another context has signed out. */
   #followSoon(): void {
     this.refresh().catch((error: unknown) => {
-      if (!this.isClosed) this.#log('the session could not be read', error);
+      if (!this.isClosed) this.logError('the session could not be read', error);
     });
   }
 
-  #log(message: string, error: unknown): void {
+  logError(message: string, error: unknown): void {
     this.runtime.logger.log('error', message, { error: String(error) });
   }
 }

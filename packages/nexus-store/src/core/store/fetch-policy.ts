@@ -75,6 +75,6 @@ export class FetchPolicy {
   /** True if the server was asked. */
   async #tryFetch(): Promise<boolean> {
     const { core, collection } = this.#access;
-    return this.#canFetch && core.tryFetch(collection);
+    return this.#canFetch && core.calls.tryFetch(collection);
   }
 }

@@ -59,7 +59,7 @@ export class Principals {
     const { pending = 'keep', timeout } = options;
     const budget = durationMs(timeout ?? FLUSH_BUDGET_MS, 'timeout');
     await this.#core.open();
-    if (pending === 'flush') await this.#core.sync({ budget, reason: 'sign-out' });
+    if (pending === 'flush') await this.#core.calls.sync({ budget, reason: 'sign-out' });
     await this.#become(null, pending === 'discard');
   }
 
@@ -80,7 +80,7 @@ export class Principals {
       writeGate(uow, withoutRefusal(await readGate(uow), partition));
     });
     await this.#core.status.refreshNow();
-    this.#core.wake();
+    this.#core.calls.wake();
   }
 
   /**

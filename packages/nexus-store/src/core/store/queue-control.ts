@@ -178,7 +178,7 @@ export class QueueControl {
     const result = await this.#write<RetryResult>(id, 'not-found', (uow, seq, core) =>
       retryEntry(uow, core.partition, seq, core.newKey, core.limits, core.collections.rulesOf),
     );
-    if (result !== 'not-found') this.#core.wake();
+    if (result !== 'not-found') this.#core.calls.wake();
     return result;
   }
 
@@ -192,7 +192,7 @@ export class QueueControl {
       });
     }
     this.#core.onChanged();
-    if (count > 0) this.#core.wake();
+    if (count > 0) this.#core.calls.wake();
     return count;
   }
 
@@ -263,7 +263,7 @@ export class QueueControl {
       const decision = decisionOf(core, remoteOf(entry, row), resolution);
       return resolveConflict(uow, core.partition, seq, () => decision, rulesOf);
     });
-    if (resolved) this.#core.wake();
+    if (resolved) this.#core.calls.wake();
     return resolved;
   }
 

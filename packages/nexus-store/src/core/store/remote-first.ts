@@ -56,7 +56,7 @@ async function writeAs(
     { rows: [{ partition, collection, id }] },
   );
   // What came instead has this write in it, or comes before it.
-  if (!isStored) void core.tryFetch(collection);
+  if (!isStored) void core.calls.tryFetch(collection);
 }
 
 /** One request, which neither hangs nor throws. */

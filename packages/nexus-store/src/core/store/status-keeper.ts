@@ -5,7 +5,7 @@ import type { Counters, UnitOfWork } from '../queue/unit-of-work.ts';
 import type { Writer } from '../queue/writer.ts';
 import type { Engine } from '../sync/engine.ts';
 import { askedToWaitUntil, blockOf, failureFor } from '../sync/gate.ts';
-import { isOfflineFailure } from '../sync/outcome-policy.ts';
+import { isOfflineFailure } from '../sync/outcome-kinds.ts';
 import { nextAttemptAt, readRest, type Rest } from '../sync/rest.ts';
 import { INITIAL_STATUS, pendingTotal, type SyncStatus } from '../sync/sync-status.ts';
 

@@ -105,19 +105,19 @@ export class StoreBackend {
    * @throws StorageError if the database failed
    */
   async sync(options: SyncOptions = {}): Promise<SyncReport> {
-    return this.#core.sync(options);
+    return this.#core.calls.sync(options);
   }
 
   /** Something may have changed: the network returned, the app came to the front. */
   wake(): void {
-    this.#core.wake();
+    this.#core.calls.wake();
   }
 
   /** No run begins, and the run under way ends, until `resume`. Remembered across restarts. */
   async pause(): Promise<void> {
     const { engine, writer, status } = await this.#opened();
     engine.pause();
-    this.#core.setListening(false);
+    this.#core.calls.setListening(false);
     await writer.write((uow) => changeSession(uow, { isPaused: true }));
     await engine.stop('paused');
     this.#core.auto.onRest(await status.refreshNow(), engine.pullDueInMs);
@@ -128,9 +128,9 @@ export class StoreBackend {
     // Stored first: if that fails, it is still paused, here and after a restart.
     await writer.write((uow) => changeSession(uow, { isPaused: false }));
     engine.resume();
-    this.#core.setListening(true);
+    this.#core.calls.setListening(true);
     this.#core.auto.onRest(await status.refreshNow(), engine.pullDueInMs);
-    this.#core.wake();
+    this.#core.calls.wake();
   }
 
   get isPaused(): boolean {
@@ -329,7 +329,7 @@ export class StoreBackend {
 
   /** @internal Whether to listen to the server's hints here. */
   mayListen(isAllowed: boolean): void {
-    this.#core.mayListen(isAllowed);
+    this.#core.calls.mayListen(isAllowed);
   }
 
   /** @internal No screen, and nothing keeps this context alive: only runs that are asked for send. */

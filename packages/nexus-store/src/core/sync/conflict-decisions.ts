@@ -9,6 +9,7 @@ import type { ConflictDecision, RemoteState } from '../queue/conflict.ts';
 import { applyMutation } from '../queue/fold.ts';
 import { findEntry } from '../queue/lanes.ts';
 import { backoffDelayMs } from '../queue/backoff.ts';
+import { baseOf } from '../queue/pins.ts';
 import { detailOf, type EntryRecord, type RowRecord } from '../queue/records.ts';
 import type { Settlement } from '../queue/settle.ts';
 import { UNDECIDED } from '../queue/undecided.ts';
@@ -271,8 +272,7 @@ export function conflictContext(
   { entry, row, remote }: Sides & { readonly remote: RemoteState },
   signal: AbortSignal,
 ): ConflictContext<unknown> {
-  const { pinned } = detailOf(entry);
-  const base = pinned === undefined ? (row?.shadow ?? null) : pinned.value;
+  const base = baseOf(entry, row).value;
   const local = applyMutation(base, entry, context.rulesOf(entry.collection));
   return {
     id: entry.entity,

@@ -1,4 +1,4 @@
-import { isNexusError, RemoteError } from '../model/errors.ts';
+import { RemoteError } from '../model/errors.ts';
 import type { SyncEvent } from '../model/events.ts';
 import type { Outcome, SyncFailure } from '../model/outcome.ts';
 import type { PriorityRank } from '../model/priority.ts';
@@ -6,12 +6,13 @@ import { ownerInTurn } from '../ports/context-link.ts';
 import type { SyncReport } from '../model/sync-report.ts';
 import type { Decides } from '../queue/undecided.ts';
 import { clockBackMs, moveWaits } from '../queue/waits.ts';
-import { askedToWaitUntil, failureFor, type Gate } from './gate.ts';
+import { askedToWaitUntil, failureFor, heldError } from './gate.ts';
 import { GateWatch } from './gate-watch.ts';
-import { isEndpointError, PullFailures } from './pull-failures.ts';
-import { PullPass, type PullEnd } from './pull-pass.ts';
+import { Puller } from './puller.ts';
+import { PullPass } from './pull-pass.ts';
 import { PushPass, type PushEnd } from './push-pass.ts';
-import { endpointOf, isWorking, OutcomePolicy, RefusalStreaks } from './outcome-policy.ts';
+import { isWorking } from './outcome-kinds.ts';
+import { endpointOf, OutcomePolicy, RefusalStreaks } from './outcome-policy.ts';
 import { nextAttemptAt, readRest, type Rest } from './rest.ts';
 import { RunWindow, SendTimes } from './run-window.ts';
 import { decidesIn, type Principal, type RunTotals, type SyncContext } from './sync-context.ts';
@@ -34,10 +35,6 @@ interface Operation {
 /** A fetch may take as long as a few requests. */
 const FETCH_REQUESTS = 4;
 
-/** A pull that others' writes overtook is tried again after this, doubled each time, up to the cap. */
-const PULL_AGAIN_MS = 1_000;
-const PULL_AGAIN_CAP_MS = 300_000;
-
 /** After storage could not be asked what the server wants. */
 const LOOK_AGAIN_MS = 1_000;
 
@@ -51,7 +48,7 @@ export class Engine {
   readonly #sendTimes = new SendTimes();
   readonly #streaks = new RefusalStreaks();
   readonly #gates: GateWatch;
-  readonly #pullFailures: PullFailures;
+  readonly #puller: Puller;
   readonly #onChange: () => void;
   readonly #operations = new Set<Operation>();
   readonly #fetches = new Map<string, Promise<void>>();
@@ -59,8 +56,6 @@ export class Engine {
   #held: Promise<unknown> | undefined;
   #pass: PushPass | undefined;
   #hasNews = false;
-  /** Pulls in a row that were left unfinished because writes overtook them. */
-  #overtaken = 0;
   #phase: 'idle' | 'pushing' | 'pulling' = 'idle';
   #isPaused = false;
   #isClosed = false;
@@ -76,7 +71,10 @@ export class Engine {
     this.#onChange = onChange;
     this.#owner = context.runtime.ids.uuid();
     this.#gates = new GateWatch(context);
-    this.#pullFailures = new PullFailures(context, this.#gates);
+    this.#puller = new Puller(context, this.#gates, {
+      onFailure: (failure) => (this.lastFailure = failure),
+      onOvertaken: onChange,
+    });
   }
 
   get phase(): 'idle' | 'pushing' | 'pulling' {
@@ -102,8 +100,7 @@ export class Engine {
 
   /** What is on the server could not be stored here: how soon a run must try again; null: it is not so. */
   get pullDueInMs(): number | null {
-    if (this.#overtaken === 0) return null;
-    return Math.min(PULL_AGAIN_CAP_MS, PULL_AGAIN_MS * 2 ** Math.min(this.#overtaken - 1, 20));
+    return this.#puller.dueInMs;
   }
 
   get pushedInRun(): number | null {
@@ -152,7 +149,7 @@ export class Engine {
     if (fetching === undefined) {
       const { requestTimeoutMs } = this.#context.options;
       fetching = this.direct(requestTimeoutMs * FETCH_REQUESTS, async (window, principal) => {
-        await this.#fetch(collection, window, principal);
+        await this.#puller.fetch(collection, window, principal);
       }).finally(() => {
         this.#fetches.delete(collection);
       });
@@ -236,7 +233,7 @@ export class Engine {
       // Whoever comes next is told nothing of whoever was there.
       this.lastSyncedAt = null;
       this.lastFailure = null;
-      this.#overtaken = 0;
+      this.#puller.forget();
       return body();
     });
     const held = result.catch(() => {});
@@ -337,7 +334,7 @@ export class Engine {
     if (askedToWaitUntil(gate, runtime.clock.now()) !== null) return 'blocked';
     if (backMs > 0) await this.#followClock(partition, backMs);
     let end = await this.#push(run);
-    if (end === 'drained') end = await this.#pullAll(run);
+    if (end === 'drained') end = await this.#puller.all(run, () => this.#pushNews(run));
     // What came while rows were fetched goes too: a caller counts on what was saved before its call.
     while (end === 'drained' && this.#hasNews) end = await this.#push(run);
     return end;
@@ -375,7 +372,7 @@ export class Engine {
         gates: this.#gates,
         sendTimes: this.#sendTimes,
         totals: run.totals,
-        pull: (collection) => this.#pullForConflict(collection, run),
+        pull: (collection) => this.#puller.forConflict(collection, run),
       },
       owner,
       this.#onChange,
@@ -393,78 +390,11 @@ export class Engine {
     }
   }
 
-  async #pullAll(run: Run): Promise<PushEnd> {
-    const { remote } = this.#context;
-    if (!remote.capabilities.pull) return 'drained';
-    let end: PushEnd = 'drained';
-    // Writes made meanwhile do not wait for the last page.
-    const beforePage = async (): Promise<boolean> => {
-      if (this.#hasNews) end = await this.#push(run);
-      this.#setPhase('pulling');
-      return end === 'drained';
-    };
-    let refusal: PushEnd | undefined;
-    let isOvertaken = false;
-    const started = this.#gates.begin();
-    const pulledOnes = this.#context.collections().filter(({ isPulled }) => isPulled);
-    for (const { name } of pulledOnes) {
-      const isLast = name === pulledOnes.at(-1)?.name && refusal === undefined && !isOvertaken;
-      try {
-        const pulled = await run.pull.pull(name, beforePage, isLast);
-        if (pulled === 'held') return 'blocked';
-        if (pulled === 'overtaken') isOvertaken = true;
-        if (pulled === 'ended') return end === 'drained' ? (run.window.end ?? 'deadline') : end;
-      } catch (error) {
-        if (run.window.end !== undefined) return run.window.end;
-        const stoppedBy = await this.#onPullError(error);
-        // A refusal of one collection says nothing of the others.
-        if (isEndpointError(error)) return stoppedBy;
-        refusal = stoppedBy;
-      }
-    }
-    await this.#pullFailures.forgive(started);
-    this.#overtaken = isOvertaken ? this.#overtaken + 1 : 0;
-    return refusal ?? (isOvertaken ? 'deadline' : end);
-  }
-
-  async #pullForConflict(collection: string, run: Run): Promise<boolean> {
-    if (!this.#context.remote.capabilities.pull) return false;
-    const pull = new PullPass(this.#context, run.principal, run.window, this.#gates);
-    try {
-      const end = await pull.pull(collection);
-      run.totals.pulled += pull.pulled;
-      return end === 'done';
-    } catch (error) {
-      if (!isNexusError(error) || !error.code.startsWith('remote/')) throw error;
-      return false;
-    }
-  }
-
-  async #fetch(collection: string, window: RunWindow, principal: Principal): Promise<void> {
-    const { clock } = this.#context.runtime;
-    const pull = new PullPass(this.#context, principal, window, this.#gates);
-    const started = this.#gates.begin();
-    let end: PullEnd;
-    try {
-      end = await pull.pull(collection);
-      if (end === 'done') await this.#pullFailures.forgive(started);
-    } catch (error) {
-      if (window.end === undefined) await this.#onPullError(error);
-      throw error;
-    }
-    if (end === 'held') throw heldError(this.#gates.gate, clock.now());
-    if (end === 'ended') throw new RemoteError('remote/timeout', 'the fetch was cut off');
-    if (end === 'done') return;
-    // A timer sees to it.
-    this.#overtaken = Math.max(1, this.#overtaken);
-    this.#onChange();
-    throw new RemoteError('remote/timeout', 'writes of the same rows overtook the fetch');
-  }
-
-  async #onPullError(error: unknown): Promise<PushEnd> {
-    const { failure, stoppedBy } = await this.#pullFailures.onError(error);
-    this.lastFailure = failure;
-    return stoppedBy;
+  /** Writes made while rows are fetched do not wait for the last page. */
+  async #pushNews(run: Run): Promise<PushEnd> {
+    const end = this.#hasNews ? await this.#push(run) : 'drained';
+    this.#setPhase('pulling');
+    return end;
   }
 
   #setPhase(phase: 'idle' | 'pushing' | 'pulling'): void {
@@ -472,12 +402,6 @@ export class Engine {
     this.#phase = phase;
     this.#onChange();
   }
-}
-
-function heldError(gate: Gate, now: number): RemoteError {
-  const until = askedToWaitUntil(gate, now) ?? now;
-  const retryAfterMs = until - now;
-  return new RemoteError('remote/throttled', 'the server asked to wait', { retryAfterMs });
 }
 
 /** `low` entries that wait for a longer window were left for want of time. */

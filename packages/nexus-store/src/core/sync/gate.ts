@@ -1,3 +1,4 @@
+import { RemoteError } from '../model/errors.ts';
 import type { SyncFailure } from '../model/outcome.ts';
 import { backoffDelayMs, type Backoff } from '../queue/backoff.ts';
 import { isObject, readFact } from '../queue/facts.ts';
@@ -219,4 +220,11 @@ export async function readGate(uow: UnitOfWork): Promise<Gate> {
 
 export function writeGate(uow: UnitOfWork, gate: Gate): void {
   uow.put('meta', [NAME], { name: NAME, value: JSON.stringify(gate) });
+}
+
+/** What a call meets that is not made, since the server asked to be left alone. */
+export function heldError(gate: Gate, now: number): RemoteError {
+  const until = askedToWaitUntil(gate, now) ?? now;
+  const retryAfterMs = until - now;
+  return new RemoteError('remote/throttled', 'the server asked to wait', { retryAfterMs });
 }

@@ -1,20 +1,23 @@
 import type { Outcome, SyncFailure } from '../model/outcome.ts';
 import { encodeValue } from '../model/value-codec.ts';
 import { backoffDelayMs } from '../queue/backoff.ts';
-import {
-  detailOf,
-  entryBytes,
-  laneKey,
-  type EntryRecord,
-  type Suspicion,
-} from '../queue/records.ts';
+import { detailOf, laneKey, type EntryRecord, type Suspicion } from '../queue/records.ts';
 import type { Settlement } from '../queue/settle.ts';
 import { moreSuspicion, suspicionOf } from '../queue/suspicion.ts';
 import { MAX_RETRY_AFTER_MS, type Block, type EndpointFailure } from './gate.ts';
+import {
+  isAmbiguous,
+  isForbidden,
+  isNoWay,
+  isOfflineFailure,
+  isServerError,
+  isTooLarge,
+  isWorking,
+  type Applied,
+  type Retry,
+} from './outcome-kinds.ts';
+import { RequestLimit } from './request-limit.ts';
 import type { EngineOptions } from './sync-options.ts';
-
-type Retry = Extract<Outcome, { kind: 'retry' }>;
-type Applied = Extract<Outcome, { kind: 'applied' }>;
 
 /** An entry that the server refused because its row is not the base, on the way to a decision. */
 export interface ConflictCase {
@@ -52,19 +55,6 @@ export interface Refund {
 /** So many lanes refused in a row, and nothing accepted between: the fault is the server's. */
 const STREAK = 3;
 
-/** A request that was refused for its size, until an entry of it turns out to be too large by itself. */
-interface Oversize {
-  readonly seqs: ReadonlySet<number>;
-  readonly units: number;
-  readonly bytes: number;
-}
-
-/** How much a request may carry. */
-interface RequestSize {
-  readonly entries: number;
-  readonly bytes: number;
-}
-
 /**
  * So many times the attempts of an entry, each wait as long as the backoff says: with the defaults more than a
  * day, longer than an endpoint is mostly gone for.
@@ -101,11 +91,7 @@ export class OutcomePolicy {
   readonly #options: EngineOptions;
   readonly #random: () => number;
   readonly #streaks: RefusalStreaks;
-  readonly #most: RequestSize;
-  #oversizes: readonly Oversize[] = [];
-  /** The largest request that the server took. */
-  #provenBytes = 0;
-  #limit: RequestSize;
+  readonly #limit: RequestLimit;
 
   constructor(
     options: EngineOptions,
@@ -116,9 +102,7 @@ export class OutcomePolicy {
     this.#options = options;
     this.#streaks = streaks;
     this.#random = random;
-    const entries = Math.max(1, Math.min(options.batchSize, maxBatch));
-    this.#most = { entries, bytes: options.maxBatchBytes };
-    this.#limit = this.#most;
+    this.#limit = new RequestLimit(options, maxBatch);
   }
 
   /** How many entries the next request may carry. */
@@ -151,10 +135,10 @@ export class OutcomePolicy {
     if (units === 1 && circumstances !== undefined) {
       if (this.#judgeSuspect(batch, outcomes, now, circumstances, judgement)) return judgement;
     }
-    if (outcomes.some(({ kind }) => kind === 'applied')) this.#grow(bytesOf(batch));
+    if (outcomes.some(({ kind }) => kind === 'applied')) this.#limit.grow(batch);
     if (works) this.#streaks.forget();
     if (units > 1 && this.#judgeWhole(batch, outcomes, units, judgement)) return judgement;
-    if (units === 1 && outcomes.every(isTooLarge)) this.#explainOversizes(batch);
+    if (units === 1 && outcomes.every(isTooLarge)) this.#limit.explain(batch);
     const troubled = troubledGroups(batch, outcomes);
     const delays = new Map<string, number>();
     batch.forEach((entry, index) => {
@@ -164,33 +148,6 @@ export class OutcomePolicy {
       else this.#judgeOne(entry, outcome, now, judgement, delays);
     });
     return judgement;
-  }
-
-  #grow(takenBytes: number): void {
-    this.#provenBytes = Math.max(this.#provenBytes, takenBytes);
-    const { entries, bytes } = this.#limit;
-    this.#limit = least([{ entries: entries * 2, bytes: bytes * 2 }, this.#cap]);
-  }
-
-  /** What requests may grow to: half of what was refused for its size, and nobody knows why. */
-  get #cap(): RequestSize {
-    const halves = this.#oversizes.map(({ units, bytes }): RequestSize => {
-      // As many bytes as that were taken before: the server counts entries.
-      return bytes <= this.#provenBytes
-        ? { entries: Math.max(1, Math.floor(units / 2)), bytes: Infinity }
-        : { entries: Infinity, bytes: Math.floor(bytes / 2) };
-    });
-    return least([this.#most, ...halves]);
-  }
-
-  /**
-   * These are too large by themselves, so every refusal of a request that carried them is explained, and
-   * limits nothing any more. What was refused without them shows what the server takes in one request.
-   */
-  #explainOversizes(culprits: readonly EntryRecord[]): void {
-    this.#oversizes = this.#oversizes.filter(
-      ({ seqs }) => !culprits.some(({ seq }) => seqs.has(seq)),
-    );
   }
 
   /** A request that was refused as a whole says little of its entries. True if that is what happened. */
@@ -206,14 +163,12 @@ export class OutcomePolicy {
       return true;
     };
     if (isTooLarge(first) && outcomes.every(isTooLarge)) {
-      const seqs = new Set(batch.map(({ seq }) => seq));
-      this.#oversizes = [...this.#oversizes, { seqs, units, bytes: bytesOf(batch) }];
-      this.#limit = least([this.#limit, this.#cap]);
+      this.#limit.shrink(batch, units);
       return releaseAll(0, first.failure);
     }
     if (isServerError(first) && outcomes.every(isServerError)) {
       // One entry may have broken it for all: they go one by one until it is found.
-      this.#limit = { ...this.#limit, entries: 1 };
+      this.#limit.isolate();
       return releaseAll(outcomes.some(isAmbiguous) ? 1 : 0, first.failure);
     }
     if (isForbidden(first) && units >= STREAK && outcomes.every(isForbidden)) {
@@ -375,20 +330,6 @@ function endpointFailure(failure: SyncFailure, block: Block | null = null): Endp
   return { failure, retryAfterMs: undefined, block, isOffline: isOfflineFailure(failure) };
 }
 
-/** True if no answer came, or one that is not our server's: a captive portal says 200. */
-export function isOfflineFailure({ status, code }: SyncFailure): boolean {
-  if (status !== undefined && status >= 400) return false;
-  return code === 'remote/offline' || code === 'remote/timeout' || code === 'remote/protocol';
-}
-
-/** True if no answer of the server's came, nor a wish of its own to be left alone. */
-function isNoWay(outcome: Outcome): outcome is Retry {
-  if (outcome.kind !== 'retry' || outcome.scope !== 'endpoint') return false;
-  const { failure, withheld, upgradeRequired, retryAfterMs } = outcome;
-  const isAsked = retryAfterMs !== undefined || failure.status === 429;
-  return !isAsked && withheld !== true && upgradeRequired !== true;
-}
-
 const UNTOUCHED: Settlement = {
   kind: 'release',
   ambiguous: null,
@@ -416,51 +357,6 @@ function storedText(value: unknown): string | null | undefined {
   } catch {
     // The entry was applied whatever came with the acknowledgement; the next pull brings the value.
     return undefined;
-  }
-}
-
-function isServerError(outcome: Outcome): outcome is Retry {
-  if (outcome.kind !== 'retry' || outcome.scope !== 'entry') return false;
-  const { status } = outcome.failure;
-  return status === 500 || status === 507;
-}
-
-function bytesOf(batch: readonly EntryRecord[]): number {
-  return batch.reduce((sum, { payload }) => sum + entryBytes(payload), 0);
-}
-
-function least(sizes: readonly RequestSize[]): RequestSize {
-  return {
-    entries: Math.min(...sizes.map(({ entries }) => entries)),
-    bytes: Math.min(...sizes.map(({ bytes }) => bytes)),
-  };
-}
-
-function isTooLarge(outcome: Outcome): outcome is Extract<Outcome, { kind: 'too-large' }> {
-  return outcome.kind === 'too-large';
-}
-
-function isAmbiguous(outcome: Outcome): boolean {
-  return outcome.kind === 'retry' && outcome.ambiguous;
-}
-
-function isForbidden(outcome: Outcome): outcome is Extract<Outcome, { kind: 'rejected' }> {
-  return outcome.kind === 'rejected' && outcome.failure.status === 403;
-}
-
-/** True if the server looked at the entry and could judge it. */
-export function isWorking(outcome: Outcome): boolean {
-  switch (outcome.kind) {
-    case 'applied':
-    case 'conflict':
-    case 'too-large':
-      return true;
-    case 'rejected':
-      return !isForbidden(outcome);
-    case 'retry':
-      return outcome.scope === 'entry' && !outcome.ambiguous && !isServerError(outcome);
-    case 'unauthorised':
-      return false;
   }
 }
 

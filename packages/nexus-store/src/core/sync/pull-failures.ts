@@ -3,7 +3,7 @@ import type { SyncFailure } from '../model/outcome.ts';
 import type { Block, EndpointFailure } from './gate.ts';
 import type { GateWatch } from './gate-watch.ts';
 import { failureWith } from './outcome-check.ts';
-import { isOfflineFailure } from './outcome-policy.ts';
+import { isOfflineFailure } from './outcome-kinds.ts';
 import type { SyncContext } from './sync-context.ts';
 
 /** What a pull that failed means for the endpoint. */
