@@ -24,7 +24,7 @@ const FROM_ELSEWHERE = new Set(['AbortController', 'AbortSignal', 'Headers', 'UR
 const ASKED_FOR: Readonly<Record<string, readonly string[]>> = {
   // Only where an answer has a stream, and then Expo's runtime brings it.
   'nexus-store/src/remote/http/bounded-body.ts': ['TextDecoder'],
-  'nexus-store/src/remote/http/http-remote.ts': ['TextDecoder'],
+  'nexus-store/src/remote/http/read-events.ts': ['TextDecoder'],
   // Asked for by `typeof`.
   'nexus-store/src/platforms/standard/standard-runtime.ts': ['MessageChannel'],
   'nexus-store/src/storage/sqlite/utf8.ts': ['TextDecoder'],

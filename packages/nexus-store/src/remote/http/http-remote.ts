@@ -1,15 +1,4 @@
-import {
-  COUNT,
-  eitherOf,
-  FLAG,
-  FUNCTION,
-  OBJECT,
-  oneOf,
-  requireOptions,
-  TEXT,
-  withDefaults,
-} from '../../core/model/arguments.ts';
-import type { Kind, Kinds } from '../../core/model/arguments.ts';
+import { withDefaults } from '../../core/model/arguments.ts';
 import { RemoteError, UsageError } from '../../core/model/errors.ts';
 import type { RemoteErrorCode } from '../../core/model/errors.ts';
 import type { Outcome, SyncFailure } from '../../core/model/outcome.ts';
@@ -23,94 +12,24 @@ import type {
 } from '../../core/ports/remote.ts';
 import { answerClass, classify, isRecognised } from './classify.ts';
 import type { AnswerFacts } from './classify.ts';
-import { Credentials, unsendablePart } from './credentials.ts';
-import type { HeadersSource, RefreshCredentials } from './credentials.ts';
-import { EventStreamParser } from './event-stream.ts';
-import type { ServerSentEvent } from './event-stream.ts';
+import { Credentials } from './credentials.ts';
 import { factsOf } from './http-answer.ts';
-import type { ClassifyAnswer } from './http-answer.ts';
-import { abortable } from './abortable.ts';
+import { baseUrl, requireHttpRemoteOptions } from './http-remote-options.ts';
+import type { HttpRemoteOptions } from './http-remote-options.ts';
 import {
   EVENTS_CONTENT_TYPE,
-  hasMediaType,
   PROBLEM_CONTENT_TYPE,
   PROTOCOL_CONTENT_TYPE,
   PROTOCOL_PATHS,
 } from './protocol.ts';
-import {
-  isJsonObject,
-  outcomeOfResult,
-  parseJson,
-  resultsById,
-  unknownOutcome,
-} from './push-results.ts';
+import { outcomeOfResult, resultsById, unknownOutcome } from './push-results.ts';
 import type { JsonObject } from './push-results.ts';
 import { pullPage } from './pull-page.ts';
 import { pushBody } from './push-body.ts';
+import { readEvents } from './read-events.ts';
 import { clampRetryAfterMs } from './retry-after.ts';
-import { Transport, unusable } from './transport.ts';
+import { Transport } from './transport.ts';
 import type { Fetch, HttpReply, NoReply } from './transport.ts';
-
-export interface HttpRemoteOptions {
-  /**
-   * Where the server's protocol paths begin, for example `https://api.example.com/sync`. In a page and in its
-   * service worker also a path of the server that they come from: `/sync`.
-   */
-  readonly url: string;
-  /**
-   * Headers of every request, asked for at send time and never kept: credentials belong here. A rejected
-   * promise means that nobody is signed in, unless it is a failure of the network.
-   */
-  readonly headers?: HeadersSource;
-  /**
-   * Gets new credentials after a 401, so that the next call of `headers` returns them. Called once for
-   * all requests under way; each of them is sent once more. Without it a 401 is final.
-   */
-  readonly refreshCredentials?: RefreshCredentials;
-  /** The app's own reading of an answer, asked before the built-in table. Must not throw. */
-  readonly classify?: ClassifyAnswer;
-  /**
-   * The most entries in one request.
-   *
-   * @defaultValue `100`
-   */
-  readonly maxBatch?: number;
-  /**
-   * False for a server that offers no pull, or no events. In Node the open stream of events does not keep
-   * the process alive.
-   *
-   * @defaultValue `true`
-   */
-  readonly pull?: boolean;
-  readonly events?: boolean;
-  /** Paths that differ from the protocol's, joined to `url`. */
-  readonly paths?: Partial<typeof PROTOCOL_PATHS>;
-  /** Fetch's own `credentials`, for servers that use cookies. */
-  readonly credentials?: 'omit' | 'same-origin' | 'include';
-  /** Called when an answer says how often the server would like to be asked. Must not throw. @unit milliseconds */
-  readonly onSyncInterval?: (intervalMs: number) => void;
-  /** @defaultValue the platform's `fetch` */
-  readonly fetch?: Fetch;
-}
-
-const PATH: Kind = {
-  said: 'a path that begins with /',
-  fits: (value) => typeof value === 'string' && value.startsWith('/'),
-};
-const OPTIONS: Kinds<HttpRemoteOptions> = {
-  url: TEXT,
-  headers: { ...eitherOf(OBJECT, FUNCTION), isSecret: true },
-  refreshCredentials: FUNCTION,
-  classify: FUNCTION,
-  maxBatch: COUNT,
-  pull: FLAG,
-  events: FLAG,
-  paths: OBJECT,
-  credentials: oneOf('omit', 'same-origin', 'include'),
-  onSyncInterval: FUNCTION,
-  fetch: FUNCTION,
-};
-const PATHS: Kinds<typeof PROTOCOL_PATHS> = { push: PATH, pull: PATH, events: PATH };
 
 const DEFAULT_MAX_BATCH = 100;
 /** A refusal of the whole request that one bad operation can cause: the others are sent without it. */
@@ -135,10 +54,8 @@ class HttpRemote implements Remote {
   readonly #paths: typeof PROTOCOL_PATHS;
 
   constructor(options: HttpRemoteOptions) {
-    requireOptions('httpRemote', options, OPTIONS);
-    requireOptions('paths', options.paths ?? {}, PATHS);
+    requireHttpRemoteOptions(options);
     const maxBatch = options.maxBatch ?? DEFAULT_MAX_BATCH;
-    requireSendable(options.headers);
     this.#options = options;
     this.#base = baseUrl(options.url);
     this.#paths = withDefaults(PROTOCOL_PATHS, options.paths);
@@ -288,42 +205,6 @@ class HttpRemote implements Remote {
   }
 }
 
-/** What is fixed can be looked at once: a variable of the environment may be missing. */
-function requireSendable(headers: HeadersSource | undefined): void {
-  if (headers === undefined || typeof headers === 'function') return;
-  const wrong = unsendablePart(headers);
-  if (wrong === null) return;
-  throw new UsageError('usage/invalid-argument', `headers cannot be sent: ${wrong}`);
-}
-
-function baseUrl(given: string | undefined): string {
-  const url = withOrigin(given);
-  if (url === undefined || !/^https?:\/\/[^/?#]/i.test(url) || /[?#]/.test(url) || !isUrl(url)) {
-    const message =
-      'url must be an absolute http or https URL without query and fragment, or in a page or its worker a path that begins with /';
-    throw new UsageError('usage/invalid-argument', message);
-  }
-  if (/^https?:\/\/[^/]*@/i.test(url)) {
-    const message = 'url must not hold a user name or a password: credentials belong into headers';
-    throw new UsageError('usage/invalid-argument', message);
-  }
-  return url.replace(/\/+$/, '');
-}
-
-/** A path means the server that the page or worker comes from. Only what begins with / means the same in both. */
-function withOrigin(url: string | undefined): string | undefined {
-  const { location } = globalThis as { readonly location?: { readonly origin?: unknown } };
-  const origin = location?.origin;
-  return url !== undefined && /^\/(?!\/)/.test(url) && typeof origin === 'string'
-    ? origin + url
-    : url;
-}
-
-/** Of old Hermes the class understands little: there the pattern has to do. */
-function isUrl(url: string): boolean {
-  return typeof URL !== 'function' || typeof URL.canParse !== 'function' || URL.canParse(url);
-}
-
 /** Two parts of a batch, cut between groups; the second is empty if it is one unit. */
 function halves(
   batch: readonly OutgoingEntry[],
@@ -415,38 +296,4 @@ function refusal(facts: AnswerFacts, hasCursor: boolean): RemoteError {
       ...(facts.retryAfterMs !== undefined && { retryAfterMs: facts.retryAfterMs }),
     },
   );
-}
-
-/** Reads hints until the stream ends (undefined), breaks, or the signal aborts. */
-async function readEvents(
-  response: Response,
-  signal: AbortSignal,
-  onHint: (collection: string | null) => void,
-): Promise<NoReply | undefined> {
-  const isEvents = hasMediaType(response.headers.get('content-type'), EVENTS_CONTENT_TYPE);
-  if (!isEvents || !response.body) return unusable(response.status, 'not an event stream');
-  // Hints are not kept for absent listeners: something may have changed before this stream began.
-  onHint(null);
-  const parser = new EventStreamParser((event) => hint(event, onHint));
-  const decoder = new TextDecoder();
-  const reader = response.body.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await abortable(reader.read(), signal);
-      if (done) return undefined;
-      parser.push(decoder.decode(value, { stream: true }));
-    }
-  } catch (cause) {
-    const detail = 'the event stream broke';
-    return { kind: 'no-reply', code: 'remote/offline', ambiguous: false, detail, cause };
-  } finally {
-    void reader.cancel().catch(() => {});
-  }
-}
-
-function hint(event: ServerSentEvent, onHint: (collection: string | null) => void): void {
-  if (event.event !== 'change') return;
-  const data = parseJson(event.data);
-  if (!isJsonObject(data)) return;
-  onHint(typeof data['collection'] === 'string' ? data['collection'] : null);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 export { httpRemote } from './http-remote.ts';
-export type { HttpRemoteOptions } from './http-remote.ts';
+export type { HttpRemoteOptions } from './http-remote-options.ts';
 export type {
   CredentialContext,
   HeadersSource,
