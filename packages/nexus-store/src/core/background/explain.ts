@@ -293,7 +293,7 @@ function conflictsWaiting({ status }: ExplainFacts): Reason | null {
   return reason(
     'conflicts-waiting',
     `${what} for a decision; later writes of the same entity wait behind it.`,
-    'Decide with resolveConflict.',
+    'Decide with resolveConflict. What the app decides by itself is decided when the app next syncs.',
   );
 }
 
