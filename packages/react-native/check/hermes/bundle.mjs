@@ -28,7 +28,7 @@ export async function appScript(profile) {
 }
 
 /**
- * Every test file that needs neither Node nor a mocking library, in one script that prints its failures and
+ * Every test file that needs neither Node nor fetch's classes nor a mocking library, in one script that prints its failures and
  * then one line with the counts.
  *
  * @param {Profile} profile
@@ -92,7 +92,7 @@ function testFiles() {
 }
 
 /**
- * Whether a file, or one of its own that it imports, needs Node or a mocking library.
+ * Whether a file, or one of its own that it imports, needs Node, fetch's classes or a mocking library.
  *
  * @param {string} path
  * @returns {boolean}
@@ -106,7 +106,7 @@ function needsNode(path) {
     join(path, '..', match[1]),
   );
   const isNeeded =
-    /from 'node:|fast-check|\bvi\b/.test(text) ||
+    /from 'node:|fast-check|\bvi\b|new Response\(/.test(text) ||
     imported.some((file) => !file.endsWith(ALL_DATABASES) && needsNode(file));
   NEEDS_NODE.set(path, isNeeded);
   return isNeeded;

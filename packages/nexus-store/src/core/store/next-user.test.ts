@@ -92,8 +92,9 @@ test("that the last user's credentials were refused is not told to the next one"
   await fixture.wait(fixture.backend.signIn('bob'));
 
   expect(fixture.backend.status.current).toMatchObject({ lastFailure: null, blockedBy: null });
-  const cut = AbortSignal.abort();
-  await fixture.wait(fixture.backend.sync({ signal: cut }));
+  const cut = new AbortController();
+  cut.abort();
+  await fixture.wait(fixture.backend.sync({ signal: cut.signal }));
   expect(fixture.backend.status.current).toMatchObject({ lastFailure: null, blockedBy: null });
 });
 
