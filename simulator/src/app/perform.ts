@@ -1,4 +1,4 @@
-import type { Operation, PlannedWrite } from '../plan/operations.ts';
+import { TOOL_SLOT, type Operation, type PlannedWrite } from '../plan/operations.ts';
 import type { AppContext } from '../world/app-context.ts';
 import type { World } from '../world/world.ts';
 import { begin } from './begin.ts';
@@ -19,6 +19,10 @@ export async function perform(world: World, operation: Operation): Promise<void>
   if (operation.do === 'power-loss') {
     world.cutPower(false);
     return world.restorePower(operation.lost);
+  }
+  if (operation.do === 'tool') {
+    runTool(world, operation.budgetMs);
+    return world.runtime.settle();
   }
   if (!('slot' in operation)) return;
   const known = world.contexts[operation.slot];
@@ -67,6 +71,16 @@ function performOnWorld(world: World, operation: Operation): boolean {
     default:
       return false;
   }
+}
+
+/** One at a time, as they are run by hand. */
+function runTool(world: World, budgetMs: number): void {
+  if (world.contexts[TOOL_SLOT] !== undefined) return;
+  begin(world, world.open(TOOL_SLOT), 'tool', async (tool) => {
+    await tool.backend.sync({ budget: budgetMs });
+    await tool.backend.close();
+    tool.kill('the tool has ended');
+  });
 }
 
 function labelOf({ policy }: PlannedWrite): string {

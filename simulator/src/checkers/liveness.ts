@@ -1,7 +1,7 @@
 import { begin } from '../app/begin.ts';
 import { perform } from '../app/perform.ts';
 import type { AppContext } from '../world/app-context.ts';
-import { decode, detailOf } from '../world/records.ts';
+import { decode, detailOf, type EntryOnDisk } from '../world/records.ts';
 import { refOf } from '../world/server.ts';
 import type { World } from '../world/world.ts';
 import { checkErased } from './erased.ts';
@@ -20,7 +20,7 @@ const LONGEST_WAIT_MS = 24 * 3_600_000;
 export function checkLiveness(world: World): void {
   if (!world.plan.settings.autoSync) return;
   for (const context of world.alive) {
-    if (!isIdle(world, context)) continue;
+    if (context.isTool || !isIdle(world, context)) continue;
     const waitMs = shortestWait(world, context);
     if (waitMs === undefined) continue;
     const elapsed = world.runtime.clock.elapsed();
@@ -130,7 +130,7 @@ async function checkHints(world: World): Promise<void> {
     const mustWait = (retryAfterUntil ?? 0) > world.runtime.clock.now();
     const isDeaf = !backend.isOpen || context.isClosed || context.isFrozen || backend.isPaused;
     if (isDeaf || isBlocked || mustWait || !world.plan.settings.autoSync) continue;
-    if (context.isBehind || context.faultAt > -Infinity) continue;
+    if (context.isTool || context.isBehind || context.faultAt > -Infinity) continue;
     const principal = backend.principal ?? 'nobody';
     world.server.edit(principal, 'notes', id, { id, token: -1, a: context.slot });
     world.network.hint(principal, 'notes');
@@ -151,6 +151,8 @@ async function drain(world: World, context: AppContext, principal: string): Prom
   await syncUntilRest(world, context);
   for (const unit of unitsOf(world, context)) {
     if (unit.isFree) world.fail('stuck', `${name(unit.leader)} of ${principal} is never sent`);
+    if (unit.entries.some(isUndecided))
+      world.fail('undecided', `${name(unit.leader)} of ${principal} is left undecided by the app`);
     for (const entry of unit.entries) {
       if (entry.state === 'dead' && entry.detail?.includes('"failure"') !== true) {
         world.fail('no-reason', `${name(entry)} is dead without a reason`);
@@ -177,6 +179,11 @@ async function drain(world: World, context: AppContext, principal: string): Prom
     world.fail('stuck', `${name(left.leader)} of ${principal} stays in the queue`);
   }
   if (world.violation === undefined) await compareRows(world, context, principal);
+}
+
+/** Left by a context without the app's stores to one that has them. */
+function isUndecided(entry: EntryOnDisk): boolean {
+  return entry.state === 'conflict' && detailOf(entry).failure?.code === 'store/undecided';
 }
 
 function unitsOf(world: World, context: AppContext): readonly Unit[] {

@@ -214,7 +214,9 @@ export class TrafficRules {
     const { fail, history } = this.#scene;
     const { payload, operation: kind, schemaVersion } = operation;
     if (payload === null || kind === 'delete') return;
-    if (schemaVersion < context.version && life.last.ambiguous !== 1) {
+    // Who has none of the app's stores carries nothing over: the server is told the version.
+    const carries = !context.isTool && life.last.ambiguous !== 1;
+    if (carries && schemaVersion < context.version) {
       fail('schema', `${what} of version ${schemaVersion} is sent by version ${context.version}`);
     }
     // A merged value has fields of both sides.

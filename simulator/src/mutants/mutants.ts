@@ -446,6 +446,16 @@ const retry: readonly Mutant[] = [
   ),
 ];
 
+/** What contexts without the app's stores leave to those that have them. */
+const tools: readonly Mutant[] = [
+  mutant(
+    'nobody decides what a command line has left',
+    'core/queue/undecided.ts',
+    'return (await read(uow, partition)).some(([collection]) => decides(collection));',
+    'return false;',
+  ),
+];
+
 export const MUTANTS: readonly Mutant[] = [
   ...claims,
   ...order,
@@ -458,4 +468,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...power,
   ...retry,
   ...folds,
+  ...tools,
 ];

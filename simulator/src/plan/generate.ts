@@ -2,6 +2,7 @@ import { createSeededRandom, type SeededRandom } from 'nexus-store/testing';
 import { PRIORITIES } from 'nexus-store';
 import {
   COLLECTION_NAMES,
+  TOOL_SLOT,
   type CollectionName,
   type Operation,
   type Plan,
@@ -133,7 +134,7 @@ export function generatePlan(
     if ('do' in next) steps.push({ ...next, gapMs: draw.gapMs() });
     else steps.push(...next);
   }
-  const plan = poisoned(indexed(discarded({ seed, settings, steps })));
+  const plan = tooled(poisoned(indexed(discarded({ seed, settings, steps }))));
   return settings.storage === 'sqlite' ? torn(plan) : plan;
 }
 
@@ -173,6 +174,23 @@ function poisoned(plan: Plan): Plan {
   const breaks = random.pick(['gateway', 'silence', 'page'] as const);
   const poison = { token: random.pick(tokens), breaks };
   return { ...plan, settings: { ...plan.settings, poison } };
+}
+
+/** In so many plans something syncs that has none of the app's stores. */
+const TOOL_SHARE = 0.15;
+
+/** Drawn apart from everything else, so that the other plans are the same without it. */
+function tooled(plan: Plan): Plan {
+  const random = createSeededRandom(plan.seed, 'tool');
+  if (!random.chance(TOOL_SHARE)) return plan;
+  const steps = [...plan.steps];
+  for (let left = 1 + random.integer(6); left > 0; left -= 1) {
+    const sync: Step = { do: 'tool', budgetMs: 500 + random.integer(30_000), gapMs: 0 };
+    const kill: Step = { do: 'kill', slot: TOOL_SLOT, gapMs: random.integer(2_000) };
+    const added = random.chance(0.25) ? [sync, kill] : [sync];
+    steps.splice(random.integer(steps.length), 0, ...added);
+  }
+  return { ...plan, steps };
 }
 
 /** So often the power fails in the middle of a commit. */

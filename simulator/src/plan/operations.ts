@@ -11,6 +11,9 @@ export const COLLECTION_NAMES: readonly CollectionName[] = [
   'forms',
 ];
 
+/** Where the command line runs; the app has the slots before it. */
+export const TOOL_SLOT = 2;
+
 /** Who may sign in; null is nobody. */
 export type PrincipalName = 'ada' | 'bob' | null;
 
@@ -96,6 +99,8 @@ export type Operation =
       readonly deadlineMs?: number;
       readonly abortMs?: number;
     }
+  /** A command line that knows none of the app's stores sends what waits, and ends. */
+  | { readonly do: 'tool'; readonly budgetMs: number }
   | { readonly do: 'sign-in'; readonly slot: number; readonly principal: 'ada' | 'bob' }
   | {
       readonly do: 'sign-out';

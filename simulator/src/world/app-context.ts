@@ -3,6 +3,7 @@ import { httpRemote } from 'nexus-store/http';
 import type { SeededRandom, VirtualProcess, VirtualRuntime } from 'nexus-store/testing';
 import {
   COLLECTION_NAMES,
+  TOOL_SLOT,
   type CollectionName,
   type PlannedWrite,
   type StorageFault,
@@ -82,6 +83,8 @@ export class AppContext implements NetworkClient {
   /** Other contexts have committed since it looked. */
   isBehind = false;
   readonly #parts: ContextParts;
+  /** It knows none of the app's collections, and does nothing by itself. */
+  readonly isTool: boolean;
   readonly #tokens = new Map<string, string>();
   #networkKills: number[] = [];
   #isDying = false;
@@ -89,6 +92,7 @@ export class AppContext implements NetworkClient {
   constructor(slot: number, number: number, parts: ContextParts) {
     const { runtime, settings } = parts;
     this.slot = slot;
+    this.isTool = slot === TOOL_SLOT;
     this.name = `c${slot}.${number}`;
     this.#parts = parts;
     this.bornAt = runtime.clock.elapsed();
@@ -112,7 +116,8 @@ export class AppContext implements NetworkClient {
       storage: this.storage,
       remote: httpRemote({
         url: URL,
-        events: settings.listens ?? false,
+        events: !this.isTool && (settings.listens ?? false),
+        pull: !this.isTool,
         fetch: this.#fetch(),
         headers: async ({ principal }) => ({
           authorization: `Bearer ${await this.#token(principal ?? 'nobody')}`,
@@ -123,7 +128,7 @@ export class AppContext implements NetworkClient {
         },
       }),
       runtime: this.#watchedRuntime(),
-      autoSync: settings.autoSync,
+      autoSync: settings.autoSync && !this.isTool,
       concurrency: settings.concurrency,
       batchSize: settings.batchSize,
       ...(settings.maxBatchBytes === undefined ? {} : { maxBatchBytes: settings.maxBatchBytes }),
@@ -143,9 +148,11 @@ export class AppContext implements NetworkClient {
       if (event.type === 'sync-finished') this.isRunning = false;
       parts.witness.onEvent(this, event);
     });
-    this.stores = Object.fromEntries(
-      COLLECTION_NAMES.map((name) => [name, this.#store(name)]),
-    ) as Record<CollectionName, NexusStore<Value>>;
+    const names = this.isTool ? [] : COLLECTION_NAMES;
+    this.stores = Object.fromEntries(names.map((name) => [name, this.#store(name)])) as Record<
+      CollectionName,
+      NexusStore<Value>
+    >;
   }
 
   get isAlive(): boolean {
