@@ -45,8 +45,7 @@ export class UnseenRule {
     if (foreign === 0 || operation.base === undefined) return;
     if (operation.operation !== 'update' && operation.operation !== 'delete') return;
     const life = history.ofKey(operation.idempotencyKey);
-    // Whoever asks for a dead letter once more wants it on top of what is there.
-    if (life === undefined || life.wasForgotten || life.detachedIn !== undefined) return;
+    if (life === undefined || life.wasForgotten) return;
     const lane = laneName(life.partition, life.collection, life.entity);
     const known = this.#learned.get(lane) ?? [];
     const newest = known.filter(({ commit }) => commit <= life.madeIn).at(-1)?.change ?? 0;

@@ -7,7 +7,7 @@ import { settleRowOf } from './fold.ts';
 import { regroup } from './groups.ts';
 import { leaveLane } from './lanes.ts';
 import { findEntry, laneEntries, membersOf, rowOf, unitOf } from './lookup.ts';
-import { handOn } from './pins.ts';
+import { handOnUnsent, madeOnOf, passStale } from './pins.ts';
 import { place } from './place.ts';
 import { detailOf, withDetail, type EntryRecord, type LaneLeft } from './records.ts';
 import { setState } from './removal.ts';
@@ -115,11 +115,13 @@ async function detach(
 ): Promise<void> {
   const waitedFor = await influenced(uow, [entry]);
   const left = await leftBy(uow, entry, cause);
-  const { after, pinned } = detailOf(entry);
+  const madeOn = await madeOnOf(uow, entry);
+  const { after } = detailOf(entry);
   await releaseDependents(uow, entry);
   forgetDependencies(uow, entry);
   await leaveLane(uow, entry);
-  await handOn(uow, entry, pinned);
+  await handOnUnsent(uow, entry);
+  await passStale(uow, entry);
   // What moved up in the lane may have moved the transaction, and this entry with it.
   const found = (await findEntry(uow, entry.partition, entry.seq)) ?? entry;
   const dead = found.state === 'dead' ? found : markDead(uow, found, failure);
@@ -137,6 +139,8 @@ async function detach(
       boost: undefined,
       previousLinked: undefined,
       pinned: undefined,
+      isStale: undefined,
+      madeOn,
       isEchoed: undefined,
     },
   );

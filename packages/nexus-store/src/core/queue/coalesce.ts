@@ -7,6 +7,7 @@ import { applyChange, mergePatch, settleRowOf, valueBefore } from './fold.ts';
 import { checkEntrySize, checkRoom, type QueueLimits } from './limits.ts';
 import { dependentsOf, findEntry, tailOf } from './lookup.ts';
 import type { Enqueued, NewMutation } from './mutation.ts';
+import { knowsRow, seenNow } from './pins.ts';
 import { detailOf, entryBytes, withDetail, type EntryRecord, type RowRecord } from './records.ts';
 import { recountBytes, removeEntries, reprioritiseEntry } from './removal.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
@@ -44,6 +45,8 @@ export async function coalesce(
     return mutation.operation === 'delete' ? repeatDelete(uow, tail, mutation) : undefined;
   }
   if (mutation.operation === 'delete') return foldDelete(uow, row, tail, mutation, rules, limits);
+  // It would be sent, and merged, as if its author had not seen what others have changed since.
+  if (mutation.operation !== 'command' && !knowsRow(tail, row)) return undefined;
   return foldUpdate(uow, row, tail, mutation, rules, limits);
 }
 
@@ -96,7 +99,10 @@ async function foldDelete(
     if ((await valueBefore(uow, row, tail, rules)) === null) return vanish(uow, tail, rules);
   }
   uow.putRow({ ...row, value: null });
-  const next = withDetail({ ...tail, operation: 'delete' }, { isPatch: undefined });
+  // Whoever deletes it has seen what others have changed, and nothing of what was written before is left.
+  const pinned = row.head === tail.seq ? undefined : seenNow(row);
+  const made = knowsRow(tail, row) ? {} : { pinned, isStale: undefined };
+  const next = withDetail({ ...tail, operation: 'delete' }, { isPatch: undefined, ...made });
   return replace(uow, next, mutation, null, limits);
 }
 

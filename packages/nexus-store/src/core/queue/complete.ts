@@ -3,7 +3,7 @@ import { releaseDependents } from './dependencies.ts';
 import { applyMutation, settleNews } from './fold.ts';
 import { leaveLane } from './lanes.ts';
 import { rowOf } from './lookup.ts';
-import { effectOn, handOn } from './pins.ts';
+import { handOn, madeBy } from './pins.ts';
 import { isPulledByAny } from './pulled.ts';
 import { detailOf, entryBytes, type EntryRecord, type RowRecord } from './records.ts';
 import { discount } from './removal.ts';
@@ -110,7 +110,7 @@ export async function completeEntry(
   if (pinned !== undefined && (isPulled || isCommand)) {
     const isUnchanged = !isCommand && detailOf(entry).isEchoed !== true;
     const version = (isUnchanged ? answer.version : undefined) ?? pinned.version;
-    await handOn(uow, entry, { version, value: effectOn(pinned.value, entry, rules) });
+    await handOn(uow, entry, { version, value: madeBy(entry, pinned, rules) });
   }
   // The app sees the effect already, unless the server knows more or a transaction changed places.
   const isSeen = answer.value === undefined && !isPulled && row.head === entry.seq;

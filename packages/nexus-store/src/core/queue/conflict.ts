@@ -3,7 +3,7 @@ import { noteDeparture } from './departures.ts';
 import { nameOf } from './entry-view.ts';
 import { applyMutation, settleNews, settleRowOf } from './fold.ts';
 import { findEntry, laneEntries, rowOf } from './lookup.ts';
-import { baseOf, pinFollower } from './pins.ts';
+import { baseOf, markStale, pinFollower, unpinNext } from './pins.ts';
 import { place } from './place.ts';
 import { detailOf, withDetail, type EntryRecord, type RowRecord } from './records.ts';
 import { recountBytes, removeEntries, setState } from './removal.ts';
@@ -43,12 +43,15 @@ export async function rebaseEntry(
   const { remote } = decision;
   if (remote.isTakenBack !== true) {
     await pinFollower(uow, entry, row, rules, decision.use === 'remote');
-    uow.putRow({ ...row, shadow: remote.value, version: remote.version });
+    const moved = { ...row, shadow: remote.value, version: remote.version };
+    uow.putRow(moved);
+    if (row.tail !== entry.seq && remote.version !== row.version) await markStale(uow, moved);
   }
   if (decision.use === 'remote') {
     await removeEntries(uow, [entry]);
     await noteDeparture(uow, entry.seq, { outcome: 'superseded' });
   } else {
+    if (decision.use === 'local') await unpinNext(uow, entry, remote.version);
     const next = rebased(entry, row, decision, rules);
     recountBytes(uow, entry, next.payload);
     await place(uow, setState(uow, next, null));
@@ -69,6 +72,7 @@ function rebased(
     { ...entry, idempotencyKey: decision.idempotencyKey, ambiguous: 0, notBefore: null },
     {
       pinned: undefined,
+      isStale: undefined,
       isEchoed: undefined,
       isRevived: undefined,
       conflict: undefined,
@@ -121,13 +125,15 @@ export async function rebaseOnPull(
     // It is on the server: nothing may be folded into it, and whatever is answered now, it is done.
     uow.putEntry(withDetail({ ...head, ambiguous: 1 }, { isEchoed: true }));
   } else if (head !== undefined) {
-    const { version, value } = baseOf(head, row);
-    const pinned = { version, value };
+    const { isInherited: _, ...base } = baseOf(head, row);
     // Whoever decides a waiting conflict decides against what the server has now.
     const conflict = head.state === 'conflict' ? remote : detailOf(head).conflict;
-    uow.putEntry(withDetail(head, { pinned, conflict }));
+    uow.putEntry(withDetail(head, { pinned: base, conflict }));
   }
-  if (row.depth > 1) await tellParked(uow, row, remote);
+  if (row.depth > 1) {
+    await tellParked(uow, row, remote);
+    if (!isEcho) await markStale(uow, row);
+  }
   const moved = { ...row, shadow: remote.value, version: remote.version };
   uow.putRow(moved);
   await settleNews(uow, moved, rules);

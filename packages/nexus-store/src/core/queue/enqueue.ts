@@ -5,13 +5,16 @@ import { addDependencies } from './dependencies.ts';
 import { applyChange } from './fold.ts';
 import { appendEntry } from './lanes.ts';
 import { checkEntrySize, checkRoom, type QueueLimits } from './limits.ts';
+import { tailOf } from './lookup.ts';
 import type { Enqueued, NewMutation } from './mutation.ts';
+import { knowsRow, seenNow } from './pins.ts';
 import { readyPosition } from './position.ts';
 import {
   emptyRow,
   entryBytes,
   type EntryDetail,
   type EntryRecord,
+  type Pin,
   type RowRecord,
 } from './records.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
@@ -81,9 +84,20 @@ function append(
 ): Enqueued | Promise<Enqueued> {
   checkRoom(uow.counters(mutation.partition), growthOf(mutation), mutation.priority, limits);
   const seq = uow.takeSeq();
-  return isAlone(row, mutation)
-    ? appendAlone(uow, row, mutation, rules, seq)
-    : appendMutation(uow, row, mutation, rules, seq);
+  if (isAlone(row, mutation)) return appendAlone(uow, row, mutation, rules, seq);
+  if (row === undefined || row.depth === 0) return appendMutation(uow, row, mutation, rules, seq);
+  return tailOf(uow, row).then((tail) => {
+    const pinned = tail === undefined ? undefined : pinBehind(tail, row, mutation);
+    const made =
+      pinned === undefined ? mutation : { ...mutation, detail: { ...mutation.detail, pinned } };
+    return appendMutation(uow, row, made, rules, seq);
+  });
+}
+
+/** What is made behind something that others' changes have overtaken was made on what can be seen now. */
+function pinBehind(tail: EntryRecord, row: RowRecord, { operation }: NewMutation): Pin | undefined {
+  const hasBase = operation === 'update' || operation === 'delete';
+  return hasBase && !knowsRow(tail, row) ? seenNow(row) : undefined;
 }
 
 /** True if nothing waits for the entity and the write waits for nothing: its place is known at once. */

@@ -57,10 +57,14 @@ async function nextInLane(
   return (await uow.scanEntries(range))[0];
 }
 
-/** The edge of a transaction stays, and what waits for others besides goes when they have gone. */
+/**
+ * The edge of a transaction stays, what waits for others besides goes when they have gone, and what was made on
+ * another row than the earlier entry is now sent with is sent with its own.
+ */
 async function mayFold(uow: UnitOfWork, next: EntryRecord): Promise<boolean> {
-  const { group, after = [] } = detailOf(next);
-  return group === undefined && after.length === 0 && (await isFresh(uow, next));
+  const { group, after = [], pinned } = detailOf(next);
+  const isApart = group !== undefined || after.length > 0 || pinned !== undefined;
+  return !isApart && (await isFresh(uow, next));
 }
 
 /** What folding changes of the earlier entry. */

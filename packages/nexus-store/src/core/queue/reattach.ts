@@ -4,13 +4,15 @@ import { appendMutation, enqueueMutation } from './enqueue.ts';
 import type { QueueLimits } from './limits.ts';
 import { findEntry, rowOf } from './lookup.ts';
 import type { NewMutation } from './mutation.ts';
+import { pinAgain } from './pins.ts';
 import { detailOf, keyAgain, withDetail, type EntryDetail, type EntryRecord } from './records.ts';
 import { removeEntries } from './removal.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
 /**
- * A dead letter that left its lane comes back at the lane's end, as a mutation made now. It keeps its
- * seq, and so its id, unless newer mutations of the entity wait.
+ * A dead letter that left its lane comes back at the lane's end, as a mutation made now on what it was made on
+ * then: what others did since is a conflict. It keeps its seq, and so its id, unless newer mutations of the
+ * entity wait.
  *
  * One whose fate is unknown is sent under its old key, and the answer does not say whether it took effect
  * now or long ago, before newer writes of the entity: only a pull can tell what the server has since.
@@ -38,6 +40,8 @@ export async function reattach(
   // What the server may have applied is still frozen, and keeps its key.
   if (again !== undefined && entry.ambiguous === 1)
     uow.putEntry(withDetail({ ...again, ambiguous: 1 }, { isRevived: true }));
+  const placed = seq === null ? undefined : await findEntry(uow, entry.partition, seq);
+  if (placed !== undefined) await pinAgain(uow, placed, detailOf(entry).madeOn);
   if (seq !== null && seq !== entry.seq)
     await noteDeparture(uow, entry.seq, { outcome: 'moved', to: seq });
   return seq;

@@ -61,8 +61,10 @@ export interface LeaseRecord {
 export interface Pin {
   readonly version: string | null;
   readonly value: string | null;
-  /** Of an entry that left: the row is as this one will meet it, so what it is answered is newer. */
+  /** Of an entry that left, or of what was seen: the row is as this one will meet it, so what it is answered is newer. */
   readonly isInherited?: true;
+  /** The value holds the effect of the entry itself, which a pull had brought. */
+  readonly hasOwn?: true;
 }
 
 /** What the column `detail` holds. Every field is absent in the common case. */
@@ -87,6 +89,8 @@ export interface EntryDetail {
   readonly previousLinked?: number;
   /** What it was made on, once the row has moved past it. */
   readonly pinned?: Pin;
+  /** The last of its lane, behind others, and made before something that others have changed in the row since. */
+  readonly isStale?: true;
   readonly failure?: SyncFailure;
   /** What the server had when it refused this entry as a conflict. */
   readonly conflict?: {
@@ -102,6 +106,8 @@ export interface EntryDetail {
   readonly followed?: readonly number[];
   /** It left its lane when it was buried: nothing waits for it any more. */
   readonly isDetached?: boolean;
+  /** Of one that left its lane: what it was made on. */
+  readonly madeOn?: Pin;
   /** What it takes to put it back where it stood, should its burial prove to be the endpoint's fault. */
   readonly left?: LaneLeft;
   /**

@@ -2,7 +2,7 @@ import type { PriorityRank } from '../model/priority.ts';
 import { forgetDependencies, releaseDependents } from './dependencies.ts';
 import { leaveLane } from './lanes.ts';
 import { findEntry } from './lookup.ts';
-import { handOn } from './pins.ts';
+import { handOnUnsent, passStale } from './pins.ts';
 import { detailOf, entryBytes, type EntryRecord } from './records.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 import { changePriority, influenced, recount } from './urgency.ts';
@@ -25,8 +25,9 @@ export async function removeEntries(
     uow.deleteEntry(current);
     discount(uow, current);
     await leaveLane(uow, current);
-    const { pinned, isDetached } = detailOf(current);
-    if (isDetached !== true) await handOn(uow, current, pinned);
+    if (detailOf(current).isDetached === true) continue;
+    await handOnUnsent(uow, current);
+    await passStale(uow, current);
   }
   await recount(uow, partition, waitedFor);
 }

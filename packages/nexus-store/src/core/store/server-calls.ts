@@ -26,6 +26,7 @@ export class ServerCalls {
       backoff: context.options.backoff,
       principal: () => this.#core.principal.id,
       askedToWaitMs: () => engine.askedToWaitMs(),
+      mayCall: () => engine.mayCall,
       onHints: (collections) => this.#onHints(collections),
     });
   }

@@ -230,18 +230,24 @@ export class Delivery {
     return !isLeft && !pullsAnything(this.#setting.context);
   }
 
-  /** A decision stands only if no pull has brought another row since: else the entry is sent again. */
+  /**
+   * A decision stands only if no pull has brought another row since: else the entry is sent again. Whoever is to
+   * decide later decides about that row.
+   */
   async #upheld(
     uow: UnitOfWork,
     seq: number,
     { settlement, rowVersion }: Decided,
   ): Promise<Settlement> {
-    if (settlement.kind !== 'resolve') return settlement;
+    if (settlement.kind !== 'resolve' && settlement.kind !== 'conflict') return settlement;
     const entry = this.#claim.entries.find((claimed) => claimed.seq === seq);
     if (entry === undefined) return settlement;
     const row = await uow.row(entry.partition, entry.collection, entry.entity);
     const isSame = (row?.version ?? null) === rowVersion;
-    return isSame ? settlement : { ...UNTOUCHED, ambiguous: 0 };
+    if (isSame) return settlement;
+    if (settlement.kind === 'resolve') return { ...UNTOUCHED, ambiguous: 0 };
+    if (settlement.remote.isTakenBack === true) return settlement;
+    return { ...settlement, remote: { value: row?.shadow ?? null, version: row?.version ?? null } };
   }
 
   #report(settlements: ReadonlyMap<number, Settlement>): void {

@@ -24,6 +24,8 @@ export interface HintListenerOptions {
   readonly principal: () => string | null;
   /** How long the server still wants to be left alone. Never rejects. */
   readonly askedToWaitMs: () => Promise<number>;
+  /** False while the server wants to be left alone, as far as this process knows. */
+  readonly mayCall: () => boolean;
   /** Something changed on the server: in these collections, or (null) nobody knows where. */
   readonly onHints: (collections: ReadonlySet<string> | null) => void;
 }
@@ -98,7 +100,7 @@ export class HintListener {
       const { signal: stillWanted } = life;
       const context = {
         signal: stillWanted,
-        maySend: () => !stillWanted.aborted,
+        maySend: () => !stillWanted.aborted && this.#options.mayCall(),
         now: runtime.clock.now(),
         principal: principal(),
       };

@@ -200,9 +200,9 @@ describe('a write behind another one does not undo what others did', () => {
   test('where a command stands between', async () => {
     const fixture = await known();
     await fixture.notes.command('a', 'increment', { field: 'count', by: 1 });
+    await fixture.notes.save({ ...SECOND, count: 1 });
     theyWrite(fixture, { ...KNOWN, text: 'known', at: 5 });
     await fetch(fixture);
-    await fixture.notes.save({ ...SECOND, count: 1 });
 
     await sync(fixture);
 
