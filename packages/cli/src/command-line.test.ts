@@ -82,6 +82,11 @@ describe('the command line', () => {
       'usage/invalid-argument',
       '--timeout must be more',
     ],
+    ...['0s', '31d'].map((interval): [string[], string, string] => [
+      ['daemon', '--db', 'none.db', '--url', 'http://localhost:1', '--interval', interval],
+      'usage/invalid-argument',
+      '--interval must be more than nothing',
+    ]),
     [['sync', '--token', 'secret'], 'usage/unknown-option', 'environment or a file'],
     [['serve'], 'usage/missing-argument', 'NEXUS_STORE_TOKENS'],
     [['retry'], 'usage/missing-argument', '--all'],

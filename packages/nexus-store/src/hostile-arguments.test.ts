@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   BackgroundSyncConfig,
+  BackgroundSyncService,
   BackgroundSyncServiceFactory,
   createBackend,
   createStandardRuntime,
@@ -266,6 +267,16 @@ const CASES: Readonly<Record<string, HostileCase>> = {
     accepts: ['empty text', 'text'],
     names: 'reason',
   },
+  'queue.retry(x)': {
+    call: (x) => queueOf().retry(x),
+    accepts: ['empty text', 'text'],
+    names: 'id',
+  },
+  'queue.discard(x)': {
+    call: (x) => queueOf().discard(x),
+    accepts: ['empty text', 'text'],
+    names: 'id',
+  },
   'new BackgroundSyncConfig(x)': {
     call: (x) => new BackgroundSyncConfig(x),
     accepts: [...EMPTY, 'empty list'],
@@ -298,6 +309,19 @@ const CASES: Readonly<Record<string, HostileCase>> = {
   'BackgroundSyncServiceFactory.create(x)': {
     call: (x) => BackgroundSyncServiceFactory.create(x),
     accepts: ['undefined', 'empty list'],
+  },
+  'BackgroundSyncService.initialize(x)': { call: (x) => BackgroundSyncService.initialize(x) },
+  'BackgroundSyncService.initialize { store: x }': {
+    call: (x) => BackgroundSyncService.initialize({ store: x }),
+    names: 'store',
+  },
+  'BackgroundSyncService.initialize { store: { backend: x } }': {
+    call: (x) => BackgroundSyncService.initialize({ store: { backend: x } }),
+    names: 'store',
+  },
+  'BackgroundSyncService.initialize { store, x }': {
+    call: (x) => BackgroundSyncService.initialize({ store: storeOf(), stroe: x } as Hostile),
+    names: 'stroe',
   },
   'registerBackgroundSyncProvider(x)': { call: (x) => registerBackgroundSyncProvider(x) },
   'createStandardRuntime(x)': { call: (x) => createStandardRuntime(x), accepts: EMPTY },
@@ -455,4 +479,16 @@ test('a write that was refused leaves neither row nor entry, nor the good ones b
   expect(refused).toHaveLength(Object.keys(writes).length * hostile.length - 2);
   expect(await store.getAll()).toEqual([{ id: 'a', x: 1 }]);
   expect(await store.pendingChanges()).toHaveLength(1);
+});
+
+test.each([
+  ['sqliteStorage', (path: string) => sqliteStorage({ path })],
+  ['NodeSyncService', (path: string) => new NodeSyncService({ backend: backendOf(), path })],
+  ['nodeBackgroundSync', (path: string) => nodeBackgroundSync({ path })],
+  ['nodeDeviceState', (path: string) => nodeDeviceState({ path })],
+])('a path with a zero character is refused by %s', async (_name, call) => {
+  expect(await errorOf(() => call('a\0b'))).toMatchObject({
+    code: 'usage/invalid-argument',
+    message: expect.stringContaining('path') as string,
+  });
 });

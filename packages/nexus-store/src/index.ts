@@ -130,6 +130,7 @@ export {
   StoreBackend,
   type BackendOptions,
   type ConflictDetails,
+  type ResolveOptions,
   type PendingChangesOptions,
   type PendingOnSignOut,
   type SignOutOptions,
@@ -143,11 +144,8 @@ export type { StandardSchema } from './core/store/standard-schema.ts';
 export type { StoreInTransaction, TransactionStores } from './core/store/transaction.ts';
 export type { Watch, WatchState } from './core/store/watchers.ts';
 export type { Settled, Write } from './core/store/write.ts';
-export type {
-  QueueClaim,
-  QueueItem,
-  PrioritySyncQueueOptions,
-} from './core/queue/priority-sync-queue.ts';
+export type { PrioritySyncQueueOptions } from './core/queue/priority-sync-queue.ts';
+export type { QueueClaim, QueueItem } from './core/queue/queue-item.ts';
 export type { CancelResult, RetryResult } from './core/queue/control.ts';
 export type { OnRejected } from './core/queue/collection-rules.ts';
 export type { QueueLimits } from './core/queue/enqueue.ts';

@@ -154,14 +154,17 @@ function checkValues({ disk, history, fail }: Records, queue: NaiveQueue, commit
 }
 
 function folded(value: unknown, entry: EntryOnDisk): unknown {
-  const { isPatch, command, isEchoed } = detailOf(entry);
+  const { isPatch, command, isEchoed, pinned } = detailOf(entry);
   if (isEchoed === true) return value;
   const payload: unknown = entry.payload === null ? null : decode(entry.payload);
   if (entry.operation === 'delete') return null;
   if (entry.operation === 'command') {
     return value === null ? null : applyCommand(value as never, command ?? '', payload);
   }
-  return isPatch === true ? { ...(value as object), ...(payload as object) } : payload;
+  if (isPatch !== true) return payload;
+  // Of a row that others have deleted a patch shows what it was made on.
+  const known = typeof pinned?.value === 'string' ? decode(pinned.value) : null;
+  return { ...((value ?? known) as object), ...(payload as object) };
 }
 
 /** Text that is the same for values that differ in the order of their fields only. */

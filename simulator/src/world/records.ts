@@ -58,6 +58,8 @@ export interface DetailOnDisk {
   readonly after?: readonly number[];
   readonly isEchoed?: boolean;
   readonly isDetached?: boolean;
+  /** What it was made on, once the row has moved past it. */
+  readonly pinned?: { readonly version: string | null; readonly value: string | null };
   readonly failure?: { readonly code: string; readonly status?: number };
   /** Its requests fail as if there were no way to the server. */
   readonly suspicion?: { readonly failures: number; readonly isProven?: true };

@@ -1,4 +1,4 @@
-import type { CancelResult } from 'nexus-store';
+import type { CancelResult, StoreBackend } from 'nexus-store';
 import { CliError } from '../cli-error.ts';
 import type { Command, CommandContext, CommandResult } from '../command.ts';
 import { DATABASE_HELP, DATABASE_OPTION, databasePath, openDatabase } from '../database.ts';
@@ -89,13 +89,41 @@ ${DATABASE_HELP}`,
           `${id} is no dead letter: it is ${entry.state}. "nexus-store cancel ${id}" takes back what was not sent`,
         );
       }
-      await database.backend.discard(id);
-      return { text: `${id} is gone`, json: { id, discarded: true } };
+      const gone = await entriesOf(database.backend, 'entry-discarded', (backend) =>
+        backend.discard(id),
+      );
+      return {
+        text: `${id} is gone${withOthers(id, gone.entries)}`,
+        json: { id, discarded: true, entries: gone.entries },
+      };
     } finally {
       await database.close();
     }
   },
 };
+
+/** What a change comes to, and the entries that it took along: all of a transaction. */
+async function entriesOf<R>(
+  backend: StoreBackend,
+  type: 'entry-cancelled' | 'entry-discarded',
+  change: (backend: StoreBackend) => Promise<R>,
+): Promise<{ readonly result: R; readonly entries: readonly string[] }> {
+  const entries: string[] = [];
+  const stop = backend.on((event) => {
+    if (event.type === type) entries.push(event.entryId);
+  });
+  try {
+    return { result: await change(backend), entries };
+  } finally {
+    stop();
+  }
+}
+
+function withOthers(id: string, entries: readonly string[]): string {
+  const others = entries.filter((entry) => entry !== id);
+  if (others.length === 0) return '';
+  return `, and with it the rest of its transaction: ${others.join(', ')}`;
+}
 
 const NOT_CANCELLED: Readonly<Record<Exclude<CancelResult, 'cancelled' | 'not-found'>, string>> = {
   claimed: 'it is being sent now; try again in a minute',
@@ -119,8 +147,13 @@ ${DATABASE_HELP}`,
     const id = options.argument('ID') as string;
     const database = await openDatabase(databasePath(options, env));
     try {
-      const result = await database.backend.cancel(id);
-      if (result === 'cancelled') return { text: `${id} is cancelled`, json: { id, result } };
+      const { result, entries } = await entriesOf(database.backend, 'entry-cancelled', (backend) =>
+        backend.cancel(id),
+      );
+      if (result === 'cancelled') {
+        const text = `${id} is cancelled${withOthers(id, entries)}`;
+        return { text, json: { id, result, entries } };
+      }
       if (result === 'not-found') await requireEntry(database.backend, id);
       const reason = result === 'not-found' ? 'it is gone' : NOT_CANCELLED[result];
       throw new CliError('cli/not-cancelled', `${plain(id)} is not cancelled: ${reason}`, {

@@ -1,9 +1,18 @@
-import type { StoreBackend, SyncEvent, SyncReport, WithoutStore } from 'nexus-store';
+import {
+  BackgroundSyncConfig,
+  type Duration,
+  type StoreBackend,
+  type SyncEvent,
+  type SyncReport,
+  type WithoutStore,
+} from 'nexus-store';
 import { httpRemote } from 'nexus-store/http';
 import { NodeSyncService } from 'nexus-store/node';
+import { CliError } from '../cli-error.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { DATABASE_HELP, DATABASE_OPTION, databasePath, openDatabase } from '../database.ts';
 import { counted, formatCount, formatSpan, plain } from '../format.ts';
+import type { Options } from '../options.ts';
 import {
   COLLECTION_HELP,
   COLLECTION_OPTIONS,
@@ -48,7 +57,7 @@ unblocked, stopping and stopped.`,
     const { options } = context;
     const access = serverAccess(context, 'daemon');
     const grace = options.duration('grace') ?? '5s';
-    const interval = options.duration('interval') ?? '15m';
+    const interval = intervalOf(options);
     const { path, backend, close } = await openToSync(context, access);
     const service = new NodeSyncService({ backend, path, drainOnExit: false, grace });
     try {
@@ -72,6 +81,17 @@ unblocked, stopping and stopped.`,
     return null;
   },
 };
+
+/** @throws CliError before anything is opened: what the library says later names no option */
+function intervalOf(options: Options): Duration {
+  const minInterval = options.duration('interval') ?? '15m';
+  try {
+    return new BackgroundSyncConfig({ minInterval }).minInterval;
+  } catch (cause) {
+    const message = `--interval must be more than nothing and 30d at most, not ${plain(String(minInterval))}`;
+    throw new CliError('usage/invalid-argument', message, { cause });
+  }
+}
 
 async function openToSync(
   { options, env }: CommandContext,

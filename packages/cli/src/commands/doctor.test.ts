@@ -27,11 +27,19 @@ const problems = (): readonly string[] =>
     .filter(({ level }) => level === 'problem')
     .map(({ message }) => message);
 
+const plugins = (...list: readonly unknown[]): string =>
+  JSON.stringify({ expo: { plugins: list } });
+
 const array = (key: string, texts: readonly string[]): string =>
   `<key>${key}</key><array>${texts.map((text) => `<string>${text}</string>`).join('')}</array>`;
 
+/** The manifests of packages that were installed. */
+const installed = (...names: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(names.map((name) => [`node_modules/${name}/package.json`, '{}']));
+
 const IDS = ['com.example.field', 'com.example.field.soon', 'com.example.field.critical'];
 const GOOD = {
+  ...installed('expo', 'expo-task-manager', 'nexus-store', '@nexus-store/react-native'),
   'package.json': JSON.stringify({
     main: 'index.js',
     dependencies: {
@@ -127,10 +135,70 @@ describe('the doctor', () => {
     const { 'ios/Hello/Info.plist': _plist, ...managed } = GOOD;
     write({ ...managed, 'app.json': '{"expo":{"plugins":[]}}' });
     const without = problems();
-    write({ 'app.json': '{"expo":{"plugins":["@nexus-store/react-native"]}}' });
+    write({ 'app.json': plugins(['@nexus-store/react-native', { id: 'com.example.field' }]) });
 
     expect(without).toEqual(['the config plugin is not in app.json']);
     expect(problems()).toEqual([]);
+  });
+
+  test.each([
+    ['app.json', plugins(['@nexus-store/react-native', { id: 'other' }]), 'other'],
+    ['app.json', plugins('@nexus-store/react-native'), 'nexus-store.sync'],
+    [
+      'app.config.ts',
+      `export default { plugins: [['@nexus-store/react-native', { backgroundModes: ['fetch'], id: 'other' }]] };`,
+      'other',
+    ],
+  ])('finds that the plugin in %s has another id than the code: %s', (name, text, given) => {
+    const { 'ios/Hello/Info.plist': _plist, ...managed } = GOOD;
+    write({ ...managed, [name]: text });
+
+    expect(problems()).toEqual([
+      `${name} gives the config plugin the id ${given}, and defineBackgroundSync has com.example.field: iOS would refuse every wake-up`,
+    ]);
+  });
+
+  test('does not claim that ids agree which it cannot read', () => {
+    const { 'ios/Hello/Info.plist': _plist, ...managed } = GOOD;
+    write({
+      ...managed,
+      'app.config.js': `module.exports = { plugins: [['@nexus-store/react-native', { id }]] };`,
+    });
+    const given = findingsText(diagnose(new ProjectFiles(root)));
+    write({ 'field.ts': GOOD['field.ts'].replace(`'com.example.field'`, 'ID') });
+
+    expect(given).toContain(
+      'warning  the id of the config plugin in app.config.js is no plain text',
+    );
+    expect(findingsText(diagnose(new ProjectFiles(root)))).toContain(
+      'warning  the id of defineBackgroundSync is no plain text',
+    );
+    expect(problems()).toEqual([]);
+  });
+
+  test('finds a package that package.json names and nobody installed', () => {
+    write(GOOD);
+    rmSync(join(root, 'node_modules/nexus-store'), { recursive: true });
+
+    expect(problems()).toEqual(['nexus-store is in package.json, and not in node_modules']);
+  });
+
+  test('finds packages in the folder above, and leaves Plug and Play alone', () => {
+    const app = Object.entries(GOOD).filter(([path]) => !path.startsWith('node_modules/'));
+    const inner = Object.fromEntries(app.map(([path, text]) => [`apps/field/${path}`, text]));
+    const problemsOfApp = (): readonly string[] =>
+      diagnose(new ProjectFiles(join(root, 'apps/field')))
+        .filter(({ level }) => level === 'problem')
+        .map(({ message }) => message);
+    write({ ...inner, '.pnp.cjs': '' });
+    const kept = problemsOfApp();
+    rmSync(join(root, '.pnp.cjs'));
+    const lacking = problemsOfApp();
+    write(installed('expo', 'expo-task-manager', 'nexus-store', '@nexus-store/react-native'));
+
+    expect(kept).toEqual([]);
+    expect(lacking).toHaveLength(3);
+    expect(problemsOfApp()).toEqual([]);
   });
 
   test('finds what a manifest takes from WorkManager', () => {
@@ -177,6 +245,16 @@ describe('the doctor', () => {
 });
 
 describe('reading sources', () => {
+  test('the id is that of the definition, and of nothing in it', () => {
+    const idOf = (argument: string): unknown =>
+      definitionsIn(`defineBackgroundSync(${argument})`)[0]?.id;
+
+    expect(idOf(`{ open: () => make({ id: 'inner' }), /* id: 'no' */ id: 'own' }`)).toBe('own');
+    expect(idOf(`{ open: () => make({ id: 'inner' }) }`)).toBe(undefined);
+    expect(idOf(`{ open, config: { id: 'inner' } }`)).toBe(undefined);
+    expect([idOf('{ id, open }'), idOf('{ id: ID, open }')]).toEqual([null, null]);
+  });
+
   test('texts and comments do not count', () => {
     const source = `// defineBackgroundSync(\nconst a = 'defineBackgroundSync({';\nconst b = { c: '{' };\ndefineBackgroundSync({ id: "x" });`;
 

@@ -1,6 +1,8 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { serve, type RunningServer } from '@nexus-store/server';
+import { createBackend, NexusStore } from 'nexus-store';
+import { sqliteStorage } from 'nexus-store/sqlite';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CliFolder } from '../testing/run-cli.ts';
 
@@ -64,6 +66,21 @@ describe('sync', () => {
     expect(status).toMatchObject({ waiting: 0, lastSyncedAt: expect.any(Number) });
     expect((await folder.run(['status'])).stdout).toContain('last synced');
   });
+
+  test.each(['constructor', '__proto__'])(
+    'sends and fetches a collection that is called %s like any other',
+    async (collection) => {
+      writeFileSync(folder.file('r.ndjson'), '{"id":"a"}\n');
+      await folder.run(['import', 'r.ndjson', '--collection', collection]);
+
+      const sent = await folder.json(sync(), { env });
+      const fetched = await folder.json(sync('--pull', collection), { env });
+
+      expect(sent).toMatchObject({ pushed: 1, remaining: 0 });
+      expect(fetched).toMatchObject({ stoppedBy: 'drained' });
+      expect(await server.receiver.arrivals('user')).toMatchObject([{ collection }]);
+    },
+  );
 
   test('takes the token from a file', async () => {
     await importRecords({ id: 'a' });
@@ -268,9 +285,32 @@ describe('cancel', () => {
 
     const result = await folder.json(['cancel', 'e1']);
 
-    expect(result).toEqual({ id: 'e1', result: 'cancelled' });
+    expect(result).toEqual({ id: 'e1', result: 'cancelled', entries: ['e1'] });
     expect(await folder.json(['status'])).toMatchObject({ waiting: 0 });
     expect((await folder.run(['cancel', 'e1'])).stderr).toContain('there is no entry e1');
+  });
+
+  test('says that the transaction goes with its entry', async () => {
+    const backend = createBackend({
+      storage: sqliteStorage({ path: folder.file('nexus-store.db') }),
+      autoSync: false,
+    });
+    const notes = new NexusStore<{ id: string }>({ backend, collection: 'reports' });
+    for (const ids of [
+      ['a', 'b', 'c'],
+      ['d', 'e'],
+    ])
+      await backend.transaction(async (tx) => {
+        for (const id of ids) await tx.store(notes).save({ id });
+      });
+    await backend.close();
+
+    const { stdout } = await folder.run(['cancel', 'e2']);
+    const result = await folder.json(['cancel', 'e4']);
+
+    expect(stdout).toBe('e2 is cancelled, and with it the rest of its transaction: e1, e3\n');
+    expect(result).toEqual({ id: 'e4', result: 'cancelled', entries: ['e4', 'e5'] });
+    expect(await folder.json(['status'])).toMatchObject({ waiting: 0 });
   });
 
   test('says why it cannot: the server may have it already', async () => {

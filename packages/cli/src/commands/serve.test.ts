@@ -54,3 +54,12 @@ test('tokens that are not pairs are refused without being shown', async () => {
   expect(stderr).toContain('token=user');
   expect(stderr).not.toContain('secret');
 });
+
+test.each(['noslash', '/a b', '/a?b', '/:any', '//a'])('the path %s is refused', async (path) => {
+  const { code, stdout, stderr } = await folder.run(['serve', '--port', '0', '--path', path], {
+    env: { NEXUS_STORE_TOKENS: 'secret=anna' },
+  });
+
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^nexus-store: --path begins with \/[^\n]*\n$/);
+});

@@ -75,11 +75,7 @@ async function start(
 ): Promise<RunningServer> {
   const port = options.count('port', 0) ?? DEFAULT_PORT;
   if (port > 65_535) throw new CliError('usage/invalid-argument', '--port is at most 65535');
-  const [host, path, origins] = [
-    options.text('host'),
-    options.text('path'),
-    options.list('origin'),
-  ];
+  const [host, path, origins] = [options.text('host'), pathOf(options), options.list('origin')];
   try {
     return await serve({
       database,
@@ -95,6 +91,17 @@ async function start(
   } catch (error) {
     throw startFailure(error, port, host ?? '127.0.0.1', database);
   }
+}
+
+const SEGMENTS = /^(\/[\w.~-]+)*\/?$/;
+
+function pathOf(options: Options): string | undefined {
+  const path = options.text('path');
+  if (path === undefined || SEGMENTS.test(path)) return path;
+  throw new CliError(
+    'usage/invalid-argument',
+    `--path begins with / and has letters, digits and . _ ~ - between slashes, for example /sync; ${plain(path)} does not`,
+  );
 }
 
 function startFailure(error: unknown, port: number, host: string, database: string): unknown {

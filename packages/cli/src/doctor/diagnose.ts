@@ -1,5 +1,11 @@
 import type { ProjectFiles } from './project-files.ts';
-import { definitionsIn, plistArray, relativeImports, type Definition } from './source-scan.ts';
+import {
+  definitionsIn,
+  pluginId,
+  plistArray,
+  relativeImports,
+  type Definition,
+} from './source-scan.ts';
 
 /** What the doctor found of one thing. */
 export interface Finding {
@@ -35,24 +41,30 @@ export function diagnose(files: ProjectFiles): readonly Finding[] {
     return [problem('package.json is no JSON', 'Repair it.')];
   }
   const { findings, definition } = entryFindings(files, manifest);
-  const id = definition?.id ?? DEFAULT_ID;
   return [
     ...packageFindings(files, manifest),
     ...findings,
-    ...iosFindings(files, id),
+    ...iosFindings(files, idOf(definition?.id)),
     ...androidFindings(files),
   ];
+}
+
+/** Null if it stands in the source as something else than a text. */
+function idOf(named: string | null | undefined): string | null {
+  return named === undefined ? DEFAULT_ID : named;
 }
 
 function packageFindings(files: ProjectFiles, manifest: Manifest): readonly Finding[] {
   const all = { ...manifest.devDependencies, ...manifest.dependencies };
   const findings: Finding[] = [];
   const need = (name: string, fix: string): void => {
-    findings.push(name in all ? ok(`${name} is installed`) : problem(`${name} is missing`, fix));
+    if (!(name in all)) findings.push(problem(`${name} is missing`, fix));
+    else if (files.installed(name) !== undefined) findings.push(ok(`${name} is installed`));
+    else findings.push(problem(`${name} is in package.json, and not in node_modules`, INSTALL));
   };
   need('nexus-store', 'npm install nexus-store');
   const isOverAnother = 'expo-background-task' in all || 'react-native-background-fetch' in all;
-  if (!(OURS in all) && !isOverAnother) need(OURS, `npx expo install ${OURS} expo-task-manager`);
+  if (OURS in all || !isOverAnother) need(OURS, `npx expo install ${OURS} expo-task-manager`);
   if (OURS in all) need('expo-task-manager', 'npx expo install expo-task-manager');
   if (OURS in all && !('expo' in all) && !('expo-modules-core' in all))
     need('expo', 'npx install-expo-modules@latest');
@@ -68,9 +80,15 @@ function packageFindings(files: ProjectFiles, manifest: Manifest): readonly Find
   return findings;
 }
 
+const INSTALL =
+  'Install what package.json names: npm install, or what your package manager has for it.';
+
 function installedVersion(files: ProjectFiles, name: string): string | undefined {
-  const text = files.read(`node_modules/${name}/package.json`);
-  return text === undefined ? undefined : (JSON.parse(text) as { version?: string }).version;
+  try {
+    return (JSON.parse(files.installed(name) ?? '{}') as { version?: string }).version;
+  } catch {
+    return undefined; // whoever starts the app hears of it
+  }
 }
 
 const AT_SCOPE =
@@ -136,10 +154,10 @@ function reachedFrom(files: ProjectFiles, entry: string): readonly string[] {
   return reached;
 }
 
-function iosFindings(files: ProjectFiles, id: string): readonly Finding[] {
+function iosFindings(files: ProjectFiles, id: string | null): readonly Finding[] {
   const plists = files.oneBelow('ios', 'Info.plist');
-  if (plists.length === 0) return pluginFindings(files);
-  const ids = [id, `${id}.soon`, `${id}.critical`];
+  if (plists.length === 0) return pluginFindings(files, id);
+  const ids = id === null ? [] : [id, `${id}.soon`, `${id}.critical`];
   const rebuild =
     'With Expo, add the plugin to app.json and run npx expo prebuild; else see docs/guides/react-native.md.';
   return plists.flatMap((path) => {
@@ -152,20 +170,55 @@ function iosFindings(files: ProjectFiles, id: string): readonly Finding[] {
     };
     return [
       lacks('UIBackgroundModes', ['fetch', 'processing']),
-      lacks('BGTaskSchedulerPermittedIdentifiers', ids),
-      lacks('NexusStoreSyncIdentifiers', ids),
+      ...(id === null
+        ? [warning(`the id of defineBackgroundSync is no plain text`, COMPARE(path))]
+        : [
+            lacks('BGTaskSchedulerPermittedIdentifiers', ids),
+            lacks('NexusStoreSyncIdentifiers', ids),
+          ]),
     ];
   });
 }
 
-function pluginFindings(files: ProjectFiles): readonly Finding[] {
+const COMPARE = (path: string): string =>
+  `It was not compared with ${path}: both must say the same.`;
+
+function pluginFindings(files: ProjectFiles, id: string | null): readonly Finding[] {
   const names = ['app.json', 'app.config.js', 'app.config.ts'];
-  const texts = names.map((name) => files.read(name)).filter((text) => text !== undefined);
+  const texts = names.flatMap((name) => {
+    const text = files.read(name);
+    return text === undefined ? [] : [{ name, text }];
+  });
   if (texts.length === 0)
     return [warning('there is no ios folder and no app.json', 'iOS was not looked at.')];
-  return texts.some((text) => text.includes(OURS))
-    ? [ok(`the config plugin of ${OURS} is in the app's configuration`)]
-    : [problem(`the config plugin is not in app.json`, `Add "${OURS}" to expo.plugins.`)];
+  const plugin = texts.find(({ text }) => text.includes(OURS));
+  if (plugin === undefined)
+    return [problem(`the config plugin is not in app.json`, `Add "${OURS}" to expo.plugins.`)];
+  return [
+    ok(`the config plugin of ${OURS} is in the app's configuration`),
+    ...idFindings(plugin.name, id, idOf(pluginId(plugin.text, OURS))),
+  ];
+}
+
+/** iOS is told the identifiers of the plugin, and asked for those of the definition. */
+function idFindings(
+  name: string,
+  defined: string | null,
+  given: string | null,
+): readonly Finding[] {
+  if (defined === null)
+    return [warning(`the id of defineBackgroundSync is no plain text`, COMPARE(name))];
+  if (given === null)
+    return [
+      warning(`the id of the config plugin in ${name} is no plain text`, COMPARE('the code')),
+    ];
+  if (defined === given) return [ok(`${name} and defineBackgroundSync have the same id`)];
+  return [
+    problem(
+      `${name} gives the config plugin the id ${given}, and defineBackgroundSync has ${defined}: iOS would refuse every wake-up`,
+      `Write ["${OURS}", { "id": "${defined}" }] in expo.plugins.`,
+    ),
+  ];
 }
 
 /** Of WorkManager's own manifest: without these, nothing runs, or not after a reboot. */

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 
 /** What the doctor looks at: an app's folder, read and never changed. */
 export class ProjectFiles {
@@ -17,6 +17,20 @@ export class ProjectFiles {
 
   has(path: string): boolean {
     return existsSync(join(this.root, path));
+  }
+
+  /**
+   * The manifest of an installed package, found as Node finds it: in `node_modules` here or in a folder above.
+   * Undefined if it is in none; null if packages are kept elsewhere, as Yarn does with Plug'n'Play.
+   */
+  installed(name: string): string | null | undefined {
+    let isElsewhere = false;
+    for (let folder = resolve(this.root); ; folder = dirname(folder)) {
+      const file = join(folder, 'node_modules', name, 'package.json');
+      if (existsSync(file)) return readFileSync(file, 'utf8');
+      isElsewhere ||= existsSync(join(folder, '.pnp.cjs'));
+      if (folder === dirname(folder)) return isElsewhere ? null : undefined;
+    }
   }
 
   /** Files of this name one folder below `folder`: ios/<app>/Info.plist. */

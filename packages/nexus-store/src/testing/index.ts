@@ -18,7 +18,7 @@ export type { RemoteHarness, RemoteHold } from './remote-suite.ts';
 export type { Expectation, TestFunctions } from './test-functions.ts';
 export { PlainAbortController } from './plain-abort-controller.ts';
 export { testQueue } from './queue-suite.ts';
-export type { QueueHarness } from './queue-suite.ts';
+export type { QueueHarness } from './queue-bench.ts';
 export { testStorage } from './storage-suite.ts';
 export type { ArmedFault, StorageHarness } from './storage-laws/law.ts';
 export { faultySqliteClient } from './faulty-sqlite-client.ts';

@@ -1,57 +1,9 @@
-import { isNexusError } from '../core/model/errors.ts';
 import type { SyncPriority } from '../core/model/priority.ts';
-import type { Storage } from '../core/ports/storage.ts';
-import {
-  PrioritySyncQueue,
-  type PrioritySyncQueueOptions,
-  type QueueClaim,
-} from '../core/queue/priority-sync-queue.ts';
+import type { PrioritySyncQueue } from '../core/queue/priority-sync-queue.ts';
 import { requireSuite } from './option-kinds.ts';
+import { Bench, claimOf, codeOf, drain, fill, type Law, type QueueHarness } from './queue-bench.ts';
+import { testDeadLetters } from './queue-dead-letter-laws.ts';
 import type { TestFunctions } from './test-functions.ts';
-import { createVirtualRuntime, type VirtualRuntime } from './virtual-runtime.ts';
-
-/** One database for one test. A `StorageHarness` will do. */
-export interface QueueHarness {
-  /** A new handle on the database, not opened yet. */
-  create(): Storage;
-  /** Called after every test, when all handles are closed. */
-  dispose(): Promise<void>;
-}
-
-/** What one law is checked with: time stands still unless a law advances it. */
-class Bench {
-  readonly runtime: VirtualRuntime = createVirtualRuntime(1);
-  readonly expect: TestFunctions['expect'];
-  readonly #harness: QueueHarness;
-  readonly #open: Storage[] = [];
-
-  constructor(harness: QueueHarness, expect: TestFunctions['expect']) {
-    this.#harness = harness;
-    this.expect = expect;
-  }
-
-  storage(): Storage {
-    const storage = this.#harness.create();
-    this.#open.push(storage);
-    return storage;
-  }
-
-  /** A queue on a storage; on a new handle if none is given. */
-  queue<T = string>(options: Partial<PrioritySyncQueueOptions> = {}): PrioritySyncQueue<T> {
-    return new PrioritySyncQueue<T>(this.runtime, { storage: this.storage(), ...options });
-  }
-
-  async close(): Promise<void> {
-    for (const storage of this.#open) await storage.close();
-    await this.#harness.dispose();
-  }
-}
-
-type Law = (
-  title: string,
-  check: (bench: Bench) => Promise<void>,
-  needs?: 'durable' | 'sharedAcrossContexts',
-) => void;
 
 /**
  * What a `PrioritySyncQueue` promises, as tests to be run over any storage: order, claims and their
@@ -79,41 +31,11 @@ export function testQueue(
     testOrder(law);
     testClaims(law);
     testSettling(law);
+    testDeadLetters(law);
     testContent(law);
     testPersistence(law);
     testCompany(law);
   });
-}
-
-async function fill(
-  queue: PrioritySyncQueue<string>,
-  items: readonly (readonly [string, SyncPriority?])[],
-): Promise<void> {
-  for (const [item, priority] of items) await queue.enqueue(item, priority);
-}
-
-async function drain(queue: PrioritySyncQueue<string>): Promise<string[]> {
-  const items: string[] = [];
-  for (;;) {
-    const item = await queue.dequeue();
-    if (item === undefined) return items;
-    items.push(item);
-  }
-}
-
-async function codeOf(doing: Promise<unknown>): Promise<string> {
-  try {
-    await doing;
-    return 'none';
-  } catch (error) {
-    return isNexusError(error) ? error.code : String(error);
-  }
-}
-
-async function claimOf<T>(queue: PrioritySyncQueue<T>, limit = 1): Promise<QueueClaim<T>> {
-  const claim = await queue.claim({ limit });
-  if (claim === undefined) throw new Error('nothing could be claimed');
-  return claim;
 }
 
 function testOrder(law: Law): void {
@@ -280,17 +202,6 @@ function testSettling(law: Law): void {
     bench.runtime.jumpWallClock(5_000);
     bench.expect(await queue.peek()).toBe('a');
     bench.expect(await drain(queue)).toEqual(['a']);
-  });
-
-  law('a buried item stays readable and is not taken again', async (bench) => {
-    const queue = bench.queue();
-    await fill(queue, [['bad'], ['good']]);
-    await queue.bury(await claimOf(queue), 'cannot be read');
-
-    bench.expect(await drain(queue)).toEqual(['good']);
-    bench.expect(await queue.length()).toBe(0);
-    bench.expect((await queue.deadLetters()).map(({ item }) => item)).toEqual(['bad']);
-    bench.expect(await queue.toArray()).toEqual([]);
   });
 
   law('clear removes everything, and ends the claims', async (bench) => {

@@ -5,6 +5,7 @@ import type { LawTools, StateLaw, StorageHarness } from './storage-laws/law.ts';
 import { LAW_SCHEMA } from './storage-laws/law-schema.ts';
 import { lifecycleLaws } from './storage-laws/lifecycle.ts';
 import { orderLaws } from './storage-laws/order.ts';
+import { pagingLaws } from './storage-laws/paging.ts';
 import { valueLaws } from './storage-laws/values.ts';
 import { requireSuite } from './option-kinds.ts';
 import type { TestFunctions } from './test-functions.ts';
@@ -27,7 +28,15 @@ export function testStorage(
     test(title, async () => await checkLaw(createHarness, expect, check, needs));
   };
   describe(`storage: ${name}`, () => {
-    for (const laws of [lifecycleLaws, atomicityLaws, orderLaws, valueLaws, contextLaws]) laws(law);
+    for (const laws of [
+      lifecycleLaws,
+      atomicityLaws,
+      orderLaws,
+      valueLaws,
+      contextLaws,
+      pagingLaws,
+    ])
+      laws(law);
   });
 }
 

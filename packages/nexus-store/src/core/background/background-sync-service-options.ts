@@ -1,4 +1,13 @@
-import { FUNCTION, NAME, OBJECT, objectWith, requireKind } from '../model/arguments.ts';
+import {
+  ANYTHING,
+  FUNCTION,
+  NAME,
+  OBJECT,
+  objectWith,
+  requireKind,
+  requireOptions,
+  type Kind,
+} from '../model/arguments.ts';
 import type { DeviceState } from '../ports/device-state.ts';
 import { BACKEND } from '../ports/kinds.ts';
 import type { PlatformScheduler } from '../ports/platform-scheduler.ts';
@@ -42,4 +51,19 @@ export function requireServiceOptions(options: BackgroundSyncServiceOptions): vo
   if (id !== undefined) requireKind('id', id, NAME);
   if (onPendingCount !== undefined) requireKind('onPendingCount', onPendingCount, FUNCTION);
   if (platformRuns !== undefined) requireKind('platformRuns', platformRuns, FUNCTION);
+}
+
+const STORE: Kind = {
+  said: 'a NexusStore, or { backend }',
+  fits: (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    BACKEND.fits((value as { readonly backend?: unknown }).backend),
+};
+
+/** @throws UsageError `usage/invalid-argument`, naming the option; the configuration has errors of its own */
+export function requireInitializeOptions(options: { readonly store: unknown }): void {
+  const where = 'BackgroundSyncService.initialize';
+  requireOptions(where, options, { store: STORE, config: ANYTHING });
+  requireKind(`${where}: store`, options.store, STORE);
 }

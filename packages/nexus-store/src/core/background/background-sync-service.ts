@@ -13,6 +13,7 @@ import {
   type BackgroundSyncConfigOptions,
 } from './background-sync-config.ts';
 import {
+  requireInitializeOptions,
   requireServiceOptions,
   type BackgroundSyncServiceOptions,
 } from './background-sync-service-options.ts';
@@ -143,6 +144,7 @@ export class BackgroundSyncService {
     readonly store: { readonly backend: StoreBackend };
     readonly config?: BackgroundSyncConfig | BackgroundSyncConfigOptions;
   }): Promise<BackgroundSyncService> {
+    requireInitializeOptions(options);
     const config = BackgroundSyncConfig.from(options.config);
     const { backend } = options.store;
     const known = services.get(backend);

@@ -1,4 +1,5 @@
 import { UsageError } from './errors.ts';
+import { isWellFormed } from './well-formed.ts';
 
 /** What an argument has to be, and how errors say it. */
 export interface Kind {
@@ -18,8 +19,8 @@ export const ANYTHING: Kind = { said: 'anything', fits: () => true };
 export const FLAG: Kind = { said: 'true or false', fits: (value) => typeof value === 'boolean' };
 export const TEXT: Kind = { said: 'a text', fits: (value) => typeof value === 'string' };
 export const NAME: Kind = {
-  said: 'a text that is not empty',
-  fits: (value) => typeof value === 'string' && value !== '',
+  said: 'a well-formed text that is not empty',
+  fits: (value) => typeof value === 'string' && value !== '' && isWellFormed(value),
 };
 export const FUNCTION: Kind = {
   said: 'a function',

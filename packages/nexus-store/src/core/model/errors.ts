@@ -28,7 +28,8 @@ export type StoreErrorCode =
   | 'store/invalid-value'
   | 'store/has-pending'
   | 'store/signed-out'
-  | 'store/transaction-conflict';
+  | 'store/transaction-conflict'
+  | 'store/conflict-changed';
 export type RemoteErrorCode =
   | 'remote/offline'
   | 'remote/timeout'
@@ -71,13 +72,17 @@ export interface RemoteErrorOptions extends ErrorOptions {
   readonly retryAfterMs?: number;
 }
 
-/** The base of every operating error. Decide on `code`, never on the message. */
+/**
+ * The base of every operating error. Decide on `code`, never on the message.
+ *
+ * Each class spells its name out: a minifier renames the classes themselves, and error trackers group by name.
+ */
 export class NexusError<Code extends string = string> extends Error {
+  override readonly name: string = 'NexusError';
   readonly code: Code;
 
   constructor(code: Code, message: string, options: ErrorOptions = {}) {
     super(message);
-    this.name = new.target.name;
     this.code = code;
     if (options.cause !== undefined) {
       Object.defineProperty(this, 'cause', { value: options.cause, configurable: true });
@@ -87,13 +92,20 @@ export class NexusError<Code extends string = string> extends Error {
 }
 
 /** The database could not do what was asked. Nothing of the failed transaction was kept. */
-export class StorageError extends NexusError<StorageErrorCode> {}
+export class StorageError extends NexusError<StorageErrorCode> {
+  override readonly name: string = 'StorageError';
+}
 /** The queue refused, or a claim is no longer held. */
-export class QueueError extends NexusError<QueueErrorCode> {}
+export class QueueError extends NexusError<QueueErrorCode> {
+  override readonly name: string = 'QueueError';
+}
 /** A write contradicts what the store holds. */
-export class StoreError extends NexusError<StoreErrorCode> {}
+export class StoreError extends NexusError<StoreErrorCode> {
+  override readonly name: string = 'StoreError';
+}
 /** The server could not be asked, or its answer is not usable. */
 export class RemoteError extends NexusError<RemoteErrorCode> {
+  override readonly name: string = 'RemoteError';
   /** The HTTP status, where there was one. */
   readonly status?: number;
   /** How long the server asked to wait, in milliseconds. */
@@ -106,9 +118,13 @@ export class RemoteError extends NexusError<RemoteErrorCode> {
   }
 }
 /** The platform's scheduler refused a request. */
-export class ScheduleError extends NexusError<ScheduleErrorCode> {}
+export class ScheduleError extends NexusError<ScheduleErrorCode> {
+  override readonly name: string = 'ScheduleError';
+}
 /** The caller passed something that can never work. */
-export class UsageError extends NexusError<UsageErrorCode> {}
+export class UsageError extends NexusError<UsageErrorCode> {
+  override readonly name: string = 'UsageError';
+}
 
 /** Work was stopped on purpose; `reason` says why. Named like the platform's own abort error. */
 export class StoppedError extends Error {

@@ -256,3 +256,14 @@ function fromBase64(text: string): Uint8Array {
   }
   return bytes;
 }
+
+/** A server's value as text; undefined if it sent none, or one that cannot be stored: a pull brings it. */
+export function storableText(value: unknown): string | null | undefined {
+  if (value === undefined || value === null) return value;
+  try {
+    return encodeValue(value);
+  } catch {
+    // What it came with counts all the same.
+    return undefined;
+  }
+}

@@ -23,10 +23,15 @@ export interface Clock {
 }
 
 export interface Timers {
-  /** Calls `callback` once after `delayMs`. Returns how to cancel. Must not keep a process alive. */
+  /** Calls `callback` once after `delayMs`. Returns how to cancel. Must not keep a process alive, but for `hold`. */
   after(delayMs: number, callback: () => void): () => void;
   /** Resolves after the platform's event loop had a turn. */
   yield(): Promise<void>;
+  /**
+   * From now on, and until what it returns is called, timers that are set keep the process alive: somebody
+   * awaits what comes of them. Only where a process could end by itself, such as on Node.
+   */
+  hold?(): () => void;
 }
 
 export interface Random {

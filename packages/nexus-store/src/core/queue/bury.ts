@@ -7,7 +7,7 @@ import { settleRowOf } from './fold.ts';
 import { regroup } from './groups.ts';
 import { leaveLane } from './lanes.ts';
 import { findEntry, laneEntries, membersOf, rowOf, unitOf } from './lookup.ts';
-import { handOnUnsent, madeOnOf, passStale } from './pins.ts';
+import { handOn, madeOnOf, passStale } from './pins.ts';
 import { place } from './place.ts';
 import { detailOf, withDetail, type EntryRecord, type LaneLeft } from './records.ts';
 import { setState } from './removal.ts';
@@ -120,7 +120,7 @@ async function detach(
   await releaseDependents(uow, entry);
   forgetDependencies(uow, entry);
   await leaveLane(uow, entry);
-  await handOnUnsent(uow, entry);
+  await handOn(uow, entry, detailOf(entry).pinned);
   await passStale(uow, entry);
   // What moved up in the lane may have moved the transaction, and this entry with it.
   const found = (await findEntry(uow, entry.partition, entry.seq)) ?? entry;

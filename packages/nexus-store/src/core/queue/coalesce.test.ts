@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
 import { QueueFixture, type MutationWish } from '../../testing/queue-fixture.ts';
+import { retry } from '../../testing/queue-hands.ts';
 import { decodeValue } from '../model/value-codec.ts';
+import type { Claim } from './claim.ts';
 import type { CollectionRules } from './collection-rules.ts';
 import { changeEntryPriority } from './control.ts';
 import { rebaseOnPull } from './conflict.ts';
@@ -349,6 +351,77 @@ describe('commands', () => {
       [3, 'command', 4],
     ]);
     expect(await local(queue)).toEqual({ t: 0, kept: 1, n: 7 });
+  });
+
+  interface Args {
+    by: number;
+  }
+  const unsound: readonly [string, NonNullable<CollectionRules['merge']>][] = [
+    [
+      'gives back nothing, having changed its arguments',
+      (previous, next) => {
+        (previous as Args).by += (next as Args).by;
+        (next as Args).by = 0;
+      },
+    ],
+    ['gives back what cannot be stored', () => () => 3],
+    ['comes back later', async (previous) => previous],
+    [
+      'throws',
+      () => {
+        throw new Error('cannot');
+      },
+    ],
+  ];
+
+  test.each(unsound)('go one by one, as they were made, where merge %s', async (_, merge) => {
+    const failed: string[] = [];
+    const queue = await synced({ merge, onMergeFailed: (command) => failed.push(command) });
+    await queue.enqueue('a', { by: 1 }, add('increment'));
+
+    expect(await queue.enqueue('a', { by: 2 }, add('increment'))).toEqual({
+      seq: 3,
+      effect: 'appended',
+    });
+
+    expect(await lane(queue)).toEqual([
+      [2, 'command', { by: 1 }],
+      [3, 'command', { by: 2 }],
+    ]);
+    expect(failed).toEqual(['increment']);
+  });
+
+  test.each(unsound)('can be retried where merge %s', async (_, merge) => {
+    const queue = await synced({ merge });
+    await queue.enqueue('a', { by: 1 }, add('increment'));
+    const claim = await queue.claim();
+    await queue.settle(claim as Claim, { kind: 'bury', failure, consumesAttempt: true });
+    await queue.enqueue('a', { by: 2 }, add('increment'));
+
+    expect(await retry(queue, 2)).toBe('queued');
+
+    expect(await queue.drain()).toEqual([2, 3]);
+  });
+
+  test('without arguments merge into one without', async () => {
+    const queue = await synced({ merge: (_, next) => next });
+    await queue.enqueue('a', undefined, add('touch'));
+    await queue.enqueue('a', undefined, add('touch'));
+
+    expect(await lane(queue)).toEqual([[2, 'command', undefined]]);
+  });
+
+  test('may be merged in place: what the caller passed stays as it is', async () => {
+    const merge = (previous: unknown, next: unknown): unknown => {
+      (previous as Args).by += (next as Args).by;
+      return previous;
+    };
+    const args = [{ by: 1 }, { by: 2 }];
+    const queue = await synced({ merge });
+    for (const each of args) await queue.enqueue('a', each, add('increment'));
+
+    expect(await lane(queue)).toEqual([[2, 'command', { by: 3 }]]);
+    expect(args).toEqual([{ by: 1 }, { by: 2 }]);
   });
 
   test('do not merge with saves and deletes', async () => {

@@ -1,11 +1,11 @@
 import { StoreError } from '../model/errors.ts';
-import { decodeValue, encodeValue } from '../model/value-codec.ts';
 import type { CollectionRules } from './collection-rules.ts';
 import { noteDeparture } from './departures.ts';
 import { nameOf } from './entry-view.ts';
 import { applyChange, mergePatch, settleRowOf, valueBefore } from './fold.ts';
 import { checkEntrySize, checkRoom, type QueueLimits } from './limits.ts';
 import { dependentsOf, findEntry, tailOf } from './lookup.ts';
+import { mergedArgs } from './merged-args.ts';
 import type { Enqueued, NewMutation } from './mutation.ts';
 import { knowsRow, seenNow } from './pins.ts';
 import { detailOf, entryBytes, withDetail, type EntryRecord, type RowRecord } from './records.ts';
@@ -156,12 +156,8 @@ export function foldedPayload(
   }
   const command = mutation.detail?.command;
   const isSame = mutation.operation === tail.operation && command === detailOf(tail).command;
-  if (!isSame || rules.merge === undefined || command === undefined) return undefined;
-  return encodeValue(rules.merge(argsOf(tail.payload), argsOf(mutation.payload), command));
-}
-
-function argsOf(payload: string | null): unknown {
-  return payload === null ? undefined : decodeValue(payload);
+  if (!isSame || command === undefined) return undefined;
+  return mergedArgs(rules, tail.payload, mutation.payload, command);
 }
 
 /** Stores a folded entry: it keeps its place in order, and has the better priority of both. */

@@ -6,8 +6,12 @@ export interface CollectionRules {
   readonly coalesce: boolean;
   /** Folds two waiting commands of one name into one. Absent: commands are never folded. */
   readonly merge?: ((previous: unknown, next: unknown, command: string) => unknown) | undefined;
+  /** It threw, or gave what cannot be sent in place of both: they were not folded. */
+  readonly onMergeFailed?: ((command: string, error: unknown) => void) | undefined;
   /** What a command does to the local value. Absent: the value changes only when the server says so. */
   readonly applyCommand?: ((value: unknown, command: string, args: unknown) => unknown) | undefined;
+  /** It threw for a row that somebody else has changed: the row is left as it is. */
+  readonly onCommandFailed?: ((command: string, error: unknown) => void) | undefined;
   /** What becomes of a lane whose head was rejected. */
   readonly onRejected: OnRejected;
   /** A pull brings what the server has, so that nothing need be guessed. Absent: nothing is known of it. */

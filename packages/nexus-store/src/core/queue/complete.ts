@@ -1,9 +1,12 @@
+import { isSame } from '../model/same-value.ts';
+import { isReadable } from '../model/stored-text.ts';
+import { decodeValue } from '../model/value-codec.ts';
 import type { CollectionRules, RulesOf } from './collection-rules.ts';
 import { releaseDependents } from './dependencies.ts';
 import { applyMutation, settleNews } from './fold.ts';
 import { leaveLane } from './lanes.ts';
 import { rowOf } from './lookup.ts';
-import { handOn, madeBy } from './pins.ts';
+import { handOn, madeBy, markStale } from './pins.ts';
 import { isPulledByAny } from './pulled.ts';
 import { detailOf, entryBytes, type EntryRecord, type RowRecord } from './records.ts';
 import { discount } from './removal.ts';
@@ -61,7 +64,9 @@ function fetchedAt(
   row: RowRecord,
   { at }: Complete,
 ): number | null {
-  return at === undefined || ambiguous === 1 ? row.fetchedAt : uow.state.fetchedAt(at);
+  if (at === undefined) return row.fetchedAt;
+  // The server knows the entity in any case, be it by something as old as can be.
+  return ambiguous === 1 ? (row.fetchedAt ?? 0) : uow.state.fetchedAt(at);
 }
 
 /** Without a version from the server, the one that is known is not the row's any more. */
@@ -93,13 +98,14 @@ export async function completeEntry(
   const isPulled = isNewer || detailOf(entry).isEchoed === true;
   // The base of what waits behind moves forward: it was made on top of what the server has now. Where others
   // have changed the row since, it keeps what it was made on.
+  const expected = isPulled ? null : applied(row, entry, answer, rules);
   uow.putRow(
     isPulled
       ? { ...row, fetchedAt: fetchedAt(uow, entry, row, answer) }
       : {
           ...row,
           version: versionAfter(answer),
-          shadow: answer.value ?? applied(row, entry, answer, rules),
+          shadow: answer.value ?? expected,
           fetchedAt: fetchedAt(uow, entry, row, answer),
         },
   );
@@ -112,11 +118,31 @@ export async function completeEntry(
     const version = (isUnchanged ? answer.version : undefined) ?? pinned.version;
     await handOn(uow, entry, { version, value: madeBy(entry, pinned, rules) });
   }
+  if (isCommand && pinned === undefined && hasNews(row, answer, expected, rules)) {
+    await handOn(uow, entry, { version: row.version, value: expected });
+    const moved = await rowOf(uow, entry);
+    if (moved !== undefined) await markStale(uow, moved);
+  }
   // The app sees the effect already, unless the server knows more or a transaction changed places.
-  const isSeen = answer.value === undefined && !isPulled && row.head === entry.seq;
+  const isExpected =
+    answer.value === undefined || (answer.value !== null && answer.value === expected);
+  const isSeen = isExpected && !isPulled && row.head === entry.seq;
   const after = isSeen ? undefined : await rowOf(uow, entry);
   if (after !== undefined) await settleNews(uow, after, rules);
   return isNewer;
+}
+
+/** True if the server had something else when it took a command than this device: others have changed the row. */
+function hasNews(
+  { depth }: RowRecord,
+  { value }: Complete,
+  expected: string | null,
+  rules: CollectionRules,
+): boolean {
+  if (depth < 2 || value === undefined || value === expected) return false;
+  if (rules.applyCommand === undefined || value === null || expected === null) return false;
+  if (!isReadable(value) || !isReadable(expected)) return false;
+  return !isSame(decodeValue(value), decodeValue(expected));
 }
 
 function applied(

@@ -45,7 +45,7 @@ export async function rebaseEntry(
     await pinFollower(uow, entry, row, rules, decision.use === 'remote');
     const moved = { ...row, shadow: remote.value, version: remote.version };
     uow.putRow(moved);
-    if (row.tail !== entry.seq && remote.version !== row.version) await markStale(uow, moved);
+    if (row.tail !== entry.seq) await markStale(uow, moved);
   }
   if (decision.use === 'remote') {
     await removeEntries(uow, [entry]);

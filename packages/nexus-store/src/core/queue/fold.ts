@@ -35,11 +35,16 @@ export function applyMutation(
   if (detail?.isEchoed === true) return text;
   // What it did is not known any more, or what to: what is known stays.
   if (detail?.isDamaged === true) return text;
+  // Others have deleted what these fields are of: until somebody decides, they are shown with the rest of it.
+  const under = text === null && detail?.isPatch === true ? (detail.pinned?.value ?? null) : text;
   try {
-    return applyChange(text, entry.operation, entry.payload, detail, rules);
+    return applyChange(under, entry.operation, entry.payload, detail, rules);
   } catch (error) {
     if (isNexusError(error, 'storage/corrupt')) return text;
-    throw error;
+    if (entry.operation !== 'command') throw error;
+    // The app's own function does not know what to do with what others have made of the row. The server does.
+    rules.onCommandFailed?.(detail?.command ?? '', error);
+    return text;
   }
 }
 

@@ -10,7 +10,7 @@ export interface QueueLimits {
   readonly maxEntries: number;
   /** Of all payloads as text, with about 100 for each entry's columns. */
   readonly maxBytes: number;
-  /** Of one payload as UTF-8 text. The default fits what `@nexus-store/server` takes in one request. */
+  /** Of one payload as UTF-8 text, with about 100 for its columns. The default fits what `@nexus-store/server` takes in one request. */
   readonly maxEntryBytes: number;
 }
 

@@ -78,22 +78,16 @@ export async function pinAgain(
   uow.putEntry(withDetail(entry, { pinned }));
 }
 
-/** What follows an entry that has left the lane was made on this. */
+/**
+ * What follows an entry that has left the lane was made on this. What has a pin of its own keeps it. But whoever
+ * wrote a whole value behind this one may not have seen what others had changed beneath it: while the row is as it
+ * was then, the server is to see a conflict.
+ */
 export async function handOn(
   uow: UnitOfWork,
   left: EntryRecord,
   pinned: Pin | undefined,
 ): Promise<void> {
-  const next = pinned === undefined ? undefined : await nextOf(uow, left);
-  if (next !== undefined && pinned !== undefined) inherit(uow, next, pinned);
-}
-
-/**
- * The same for an entry that is given up. Whoever wrote a whole value behind it may not have seen what others had
- * changed beneath it: the server is to see a conflict.
- */
-export async function handOnUnsent(uow: UnitOfWork, left: EntryRecord): Promise<void> {
-  const { pinned } = detailOf(left);
   const next = pinned === undefined ? undefined : await nextOf(uow, left);
   if (next === undefined || pinned === undefined) return;
   const { pinned: own, isPatch } = detailOf(next);

@@ -8,18 +8,15 @@ import {
   shown,
   TEXT,
   withDefaults,
+  type Kind,
   type Kinds,
 } from '../model/arguments.ts';
 import { DURATION, durationMs, type Duration } from '../model/duration.ts';
 import type { EntryId } from '../model/entry.ts';
 import { QueueError, UsageError } from '../model/errors.ts';
-import {
-  priorityOfRank,
-  priorityRank,
-  SyncPriority,
-  type PriorityRank,
-} from '../model/priority.ts';
-import { decodeValue, encodeValue } from '../model/value-codec.ts';
+import { MAX_FAILURE_DETAIL_LENGTH } from '../model/outcome.ts';
+import { priorityRank, SyncPriority, type PriorityRank } from '../model/priority.ts';
+import { encodeValue } from '../model/value-codec.ts';
 import { RUNTIME, STORAGE } from '../ports/kinds.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Storage } from '../ports/storage.ts';
@@ -32,11 +29,14 @@ import {
   type ClaimRequest,
 } from './claim.ts';
 import { DEFAULT_RULES, type CollectionRules } from './collection-rules.ts';
+import { retryEntry, type RetryResult } from './control.ts';
 import { enqueueItem } from './enqueue.ts';
 import { entryIdOf, seqOfEntryId } from './entry-view.ts';
 import { DEFAULT_LIMITS, requireLimits, type QueueLimits } from './limits.ts';
+import { findEntry } from './lookup.ts';
 import { openStorage } from './open-storage.ts';
 import { partitionNumber, queuePartition } from './partitions.ts';
+import { deadItemView, itemView, type QueueClaim, type QueueItem } from './queue-item.ts';
 import type { EntryRecord } from './records.ts';
 import { removeEntries } from './removal.ts';
 import { settleClaim, type Settlement } from './settle.ts';
@@ -61,26 +61,6 @@ export interface PrioritySyncQueueOptions {
   readonly limits?: Partial<QueueLimits>;
 }
 
-/** One item of the queue. */
-export interface QueueItem<T> {
-  readonly id: EntryId;
-  readonly item: T;
-  readonly priority: SyncPriority;
-  /** How often it was claimed and handed back, or its lease ran out. */
-  readonly attempts: number;
-  /** Epoch milliseconds. */
-  readonly enqueuedAt: number;
-}
-
-/** Items taken for a bounded time. */
-export interface QueueClaim<T> {
-  readonly items: readonly QueueItem<T>[];
-  /** The first item: handy for claims of one. */
-  readonly entry: QueueItem<T>;
-  /** Epoch milliseconds when another runner may take them. */
-  readonly until: number;
-}
-
 /** A claim and what of it is not settled yet. */
 interface HeldClaim extends Claim {
   readonly open: Set<number>;
@@ -95,6 +75,7 @@ const QUEUE_OPTIONS: Kinds<PrioritySyncQueueOptions & { readonly runtime: unknow
   lease: DURATION,
   limits: OBJECT,
 };
+const ENTRY_ID: Kind = { ...TEXT, said: 'the id of an item' };
 const CLAIM_OPTIONS: Kinds<ClaimOptions> = { limit: COUNT, lease: DURATION, leaseMs: DURATION };
 const RELEASE_OPTIONS: Kinds<ReleaseOptions> = { delay: DURATION, ids: LIST };
 
@@ -168,7 +149,7 @@ export class PrioritySyncQueue<T> {
       await settleClaim(uow, claim, new Map([[entry.seq, { kind: 'complete' }]]), defaultRules);
       return entry;
     });
-    return taken === undefined ? undefined : this.#view(taken).item;
+    return taken === undefined ? undefined : itemView<T>(taken).item;
   }
 
   /** Takes the best items for the time of a lease; undefined if nothing may be taken. */
@@ -182,7 +163,7 @@ export class PrioritySyncQueue<T> {
       { cost: limit },
     );
     if (claim === undefined) return undefined;
-    const items = claim.entries.map((entry) => this.#view(entry));
+    const items = claim.entries.map((entry) => itemView<T>(entry));
     const taken: QueueClaim<T> = { items, entry: items[0] as QueueItem<T>, until: claim.until };
     this.#claims.set(taken, { ...claim, open: new Set(claim.entries.map(({ seq }) => seq)) });
     return taken;
@@ -214,17 +195,16 @@ export class PrioritySyncQueue<T> {
   }
 
   /**
-   * Moves claimed items to the dead letters, where they stay readable and are not taken again.
+   * Moves claimed items to the dead letters, where they stay readable and are not taken again until somebody
+   * retries them.
    *
+   * @param reason what `lastFailure` says of it as `detail`; at most 1,024 characters are kept
    * @throws QueueError `queue/claim-lost`
    */
   async bury(claim: QueueClaim<T>, reason: string, ids?: readonly EntryId[]): Promise<void> {
     requireKind('bury: reason', reason, TEXT);
-    const failure = {
-      code: 'queue/buried',
-      detail: reason.slice(0, 1024),
-      at: this.#runtime.clock.now(),
-    };
+    const detail = reason.slice(0, MAX_FAILURE_DETAIL_LENGTH);
+    const failure = { code: 'queue/buried', detail, at: this.#runtime.clock.now() };
     await this.#settle(claim, ids, { kind: 'bury', failure, consumesAttempt: true });
   }
 
@@ -233,7 +213,7 @@ export class PrioritySyncQueue<T> {
     const partition = await this.#open();
     const now = this.#runtime.clock.now();
     const first = await this.#writer.read((uow) => peekEntry(uow, partition, now));
-    return first === undefined ? undefined : this.#view(first).item;
+    return first === undefined ? undefined : itemView<T>(first).item;
   }
 
   /** How many items are in the queue, claimed ones included, dead letters not. A lookup, never a count. */
@@ -249,14 +229,35 @@ export class PrioritySyncQueue<T> {
   async toArray(): Promise<T[]> {
     const partition = await this.#open();
     const all = await this.#writer.read((uow) => listEntries(uow, partition, LIST_LIMIT));
-    return all.filter(({ state }) => state === null).map((entry) => this.#view(entry).item);
+    return all.filter(({ state }) => state === null).map((entry) => itemView<T>(entry).item);
   }
 
-  /** The buried items, oldest first. */
+  /** The buried items, oldest first, each with its reason in `lastFailure`. They count against the limits. */
   async deadLetters(): Promise<QueueItem<T>[]> {
     const partition = await this.#open();
     const dead = await this.#writer.read((uow) => deadEntries(uow, partition, LIST_LIMIT));
-    return dead.map((entry) => this.#view(entry));
+    return dead.map((entry) => deadItemView<T>(entry));
+  }
+
+  /**
+   * Puts a dead letter back in the queue, at its old place, or takes the delay from a waiting item. Attempts
+   * begin anew. An item that is claimed stays so.
+   *
+   * @returns `'not-found'` if it is not in this queue any more; the results are those of `StoreBackend.retry`
+   */
+  async retry(id: EntryId): Promise<RetryResult> {
+    return this.#change<RetryResult>(id, 'not-found', (uow, { partition, seq }) =>
+      retryEntry(uow, partition, seq, noKey, this.#limits, defaultRules),
+    );
+  }
+
+  /** Gives a dead letter up for good. False if it is not one, or not any more. */
+  async discard(id: EntryId): Promise<boolean> {
+    return this.#change(id, false, async (uow, entry) => {
+      if (entry.state !== 'dead') return false;
+      await removeEntries(uow, [entry]);
+      return true;
+    });
   }
 
   /** Removes every item, claimed ones and dead letters included. */
@@ -278,10 +279,26 @@ export class PrioritySyncQueue<T> {
       operation: 'item' as const,
       payload,
       priority,
-      idempotencyKey: '',
+      idempotencyKey: noKey(),
       enqueuedAt: this.#runtime.clock.now(),
       expiresAt: null,
     };
+  }
+
+  /** Changes one item of this queue, whatever its state. */
+  async #change<R>(
+    id: EntryId,
+    missing: R,
+    change: (uow: UnitOfWork, entry: EntryRecord) => Promise<R>,
+  ): Promise<R> {
+    requireKind('id', id, ENTRY_ID);
+    const seq = seqOfEntryId(id);
+    if (seq === null) return missing;
+    const partition = await this.#open();
+    return this.#writer.write(async (uow) => {
+      const entry = await findEntry(uow, partition, seq);
+      return entry === undefined ? missing : change(uow, entry);
+    });
   }
 
   async #settle(
@@ -317,16 +334,6 @@ export class PrioritySyncQueue<T> {
     return { partition, owner: this.#owner, leaseMs, limit, now };
   }
 
-  #view(entry: EntryRecord): QueueItem<T> {
-    return {
-      id: entryIdOf(entry.seq),
-      item: decodeValue(entry.payload ?? 'null') as T,
-      priority: priorityOfRank(entry.priority),
-      attempts: entry.attempts,
-      enqueuedAt: entry.enqueuedAt,
-    };
-  }
-
   #open(): Promise<number> {
     this.#opened ??= this.#openStorage().catch((error: unknown) => {
       this.#opened = undefined;
@@ -343,6 +350,11 @@ export class PrioritySyncQueue<T> {
 
 function defaultRules(): CollectionRules {
   return DEFAULT_RULES;
+}
+
+/** Items go to no server that could tell them apart. */
+function noKey(): string {
+  return '';
 }
 
 /** @throws QueueError `queue/claim-lost` if one of them is not in the claim, or not any more */

@@ -130,6 +130,8 @@ export interface Suspicion {
   readonly failures: number;
   /** One of them failed although requests of others worked before it: the fault is its own. */
   readonly isProven?: true;
+  /** What speaks against it, in parts of an attempt: see `outcome-policy.ts`. */
+  readonly blame?: number;
 }
 
 /** How an entry left its lane. Absent for those that had ties or a base of their own. */

@@ -18,7 +18,7 @@ export async function recountQueue(uow: UnitOfWork): Promise<QueueState> {
     lastSeq = Math.max(lastSeq, entry.seq);
     counters[partition] = withEntry(counters[partition] ?? NO_COUNTERS, entry);
     if (state !== null) continue;
-    const counts = (collections[partition] ??= {});
+    const counts = (collections[partition] ??= Object.create(null) as Record<string, number>);
     counts[collection] = (counts[collection] ?? 0) + 1;
   }
   const [left] = await uow.scan('departures', { reverse: true, limit: 1 });

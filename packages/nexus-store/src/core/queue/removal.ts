@@ -2,7 +2,7 @@ import type { PriorityRank } from '../model/priority.ts';
 import { forgetDependencies, releaseDependents } from './dependencies.ts';
 import { leaveLane } from './lanes.ts';
 import { findEntry } from './lookup.ts';
-import { handOnUnsent, passStale } from './pins.ts';
+import { handOn, passStale } from './pins.ts';
 import { detailOf, entryBytes, type EntryRecord } from './records.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 import { changePriority, influenced, recount } from './urgency.ts';
@@ -26,7 +26,7 @@ export async function removeEntries(
     discount(uow, current);
     await leaveLane(uow, current);
     if (detailOf(current).isDetached === true) continue;
-    await handOnUnsent(uow, current);
+    await handOn(uow, current, detailOf(current).pinned);
     await passStale(uow, current);
   }
   await recount(uow, partition, waitedFor);

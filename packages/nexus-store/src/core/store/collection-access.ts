@@ -1,4 +1,4 @@
-import { ANYTHING, requireOptions, shown, type Kinds } from '../model/arguments.ts';
+import { ANYTHING, NAME, requireOptions, shown, type Kinds } from '../model/arguments.ts';
 import type { EntityId } from '../model/entry.ts';
 import { DURATION, durationMs } from '../model/duration.ts';
 import { StoreError, UsageError } from '../model/errors.ts';
@@ -10,8 +10,14 @@ import { requireRank } from '../queue/priority-sync-queue.ts';
 import type { ConflictStrategy } from '../sync/conflict-strategy.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { coreOf, type BackendCore } from './backend-core.ts';
-import { requireStoreOptions, WRITE_POLICY, type StoreConfig } from './collection-config.ts';
+import {
+  requireStoreOptions,
+  WRITE_POLICY,
+  type StoreConfig,
+  type WritePolicy,
+} from './collection-config.ts';
 import { usesIndex } from './index-choice.ts';
+import { mergeFailures } from './merge-failures.ts';
 import { otherId, requireAfter, requireId, requireTtl, type Mutation } from './mutation.ts';
 import type { StoreOptions, WriteOptions } from './nexus-store.ts';
 import type { Plan } from './query.ts';
@@ -38,10 +44,10 @@ export class CollectionAccess<T> {
   constructor(options: StoreOptions<T>) {
     requireStoreOptions(options);
     const { backend, collection, ...config } = options;
-    if (typeof collection !== 'string' || collection === '' || collection.length > MAX_NAME) {
+    if (!isName(collection)) {
       throw new UsageError(
         'usage/invalid-argument',
-        `a store needs the name of its collection: a text of 1 to ${MAX_NAME} characters, not ${shown(collection)}`,
+        `a store needs the name of its collection: a well-formed text of 1 to ${MAX_NAME} characters, not ${shown(collection)}`,
       );
     }
     this.core = coreOf(backend);
@@ -56,7 +62,20 @@ export class CollectionAccess<T> {
     this.#ttl = config.ttl === undefined ? null : durationMs(config.ttl, 'ttl');
     this.#schemaVersion = config.schemaVersion ?? 1;
     const isPulled = (config.pull ?? true) && this.core.remote.capabilities.pull;
-    this.#rules = { ...rulesOf(config, collection, this.#idOf), isPulled };
+    const { logger } = this.core.runtime;
+    const onCommandFailed = (command: string, error: unknown): void => {
+      const fields = { collection, command, error: String(error) };
+      logger.log(
+        'error',
+        'a command could not be applied to what others have made of its row',
+        fields,
+      );
+    };
+    this.#rules = {
+      ...rulesOf(config, collection, this.#idOf, onCommandFailed),
+      isPulled,
+      onMergeFailed: mergeFailures(logger, collection),
+    };
     this.core.register({
       name: collection,
       conflict: (config.conflict ?? 'merge-fields') as ConflictStrategy<unknown>,
@@ -140,10 +159,10 @@ export class CollectionAccess<T> {
     args: unknown,
     options: WriteOptions = NO_OPTIONS,
   ): Mutation {
-    if (typeof command !== 'string' || command === '' || command.length > MAX_NAME) {
+    if (!isName(command)) {
       throw new UsageError(
         'usage/invalid-argument',
-        `a command needs a name of 1 to ${MAX_NAME} characters, not ${shown(command)}`,
+        `a command needs a well-formed name of 1 to ${MAX_NAME} characters, not ${shown(command)}`,
       );
     }
     const key = requireId(id, `command in ${this.collection}`);
@@ -168,8 +187,13 @@ export class CollectionAccess<T> {
       command: null,
       schemaVersion: this.#schemaVersion,
       rules: this.#rules,
-      policy: options.policy ?? this.config.writePolicy ?? 'queue',
+      policy: this.policyOf(options),
     };
+  }
+
+  /** How a write with these options goes. */
+  policyOf(options: WriteOptions = NO_OPTIONS): WritePolicy {
+    return options.policy ?? this.config.writePolicy ?? 'queue';
   }
 
   // ---- rows to values ----------------------------------------------------------------------------
@@ -224,6 +248,11 @@ export class CollectionAccess<T> {
 /** What the wire protocol takes. */
 const MAX_NAME = 255;
 
+/** Of a collection or a command. */
+function isName(name: string): boolean {
+  return NAME.fits(name) && name.length <= MAX_NAME;
+}
+
 const NO_OPTIONS: WriteOptions = Object.freeze({});
 const WRITE_OPTIONS: Kinds<WriteOptions> = {
   // These two have errors of their own.
@@ -255,6 +284,7 @@ function rulesOf<T>(
   config: StoreConfig<T>,
   collection: string,
   idOf: (value: T) => unknown,
+  onCommandFailed: CollectionRules['onCommandFailed'],
 ): CollectionRules {
   const applyCommand = config.applyCommand;
   const identity = { idOf: idOf as (value: unknown) => unknown };
@@ -273,6 +303,7 @@ function rulesOf<T>(
               `applyCommand of ${collection} gave ${shown(id)} another id`,
             );
           },
+    onCommandFailed,
     onRejected: config.onRejected ?? 'park',
     ...identity,
   };

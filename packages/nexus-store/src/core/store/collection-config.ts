@@ -63,7 +63,11 @@ export interface StoreConfig<T> {
    * @defaultValue `1`
    */
   readonly schemaVersion?: number;
-  /** Carries a payload that an older version queued to today's schema; returns the new payload. */
+  /**
+   * Carries a payload that an older version queued to today's schema; returns the new payload, with the id that the
+   * entity has. A write that it gives nothing for, or nothing sound, becomes a dead letter with
+   * `store/migration-failed`, as it was queued. What it is given is a copy.
+   */
   readonly migrate?: (entry: MigratedEntry) => unknown;
   /**
    * Fold a mutation into one that still waits. False keeps each of them, for audits.
@@ -71,7 +75,10 @@ export interface StoreConfig<T> {
    * @defaultValue `true`
    */
   readonly coalesce?: boolean;
-  /** Folds two waiting commands of one name into one. Absent: each is sent. */
+  /**
+   * Folds two waiting commands of one name into one; returns the arguments of one that does what both would. Absent,
+   * or where it throws or returns nothing: each is sent. What it is given are copies.
+   */
   readonly merge?: (previous: unknown, next: unknown, command: string) => unknown;
   /** What a command does to the value the app sees, until the server has answered. */
   readonly applyCommand?: (value: T, command: string, args: unknown) => T;

@@ -59,9 +59,9 @@ export class FieldIndexes {
 
   async #prepare(writer: Writer, collection: string): Promise<void> {
     const declared = this.#declaredOf(collection);
-    const built = this.#lists.built[collection] ?? NONE;
-    const kept = this.#lists.kept[collection] ?? NONE;
-    const former = this.#lists.former[collection];
+    const built = this.#lists.built.get(collection) ?? NONE;
+    const kept = this.#lists.kept.get(collection) ?? NONE;
+    const former = this.#lists.former.get(collection);
     const added = declared.filter((field) => !built.includes(field));
     const known = new Set([...built, ...kept, ...(former ?? NONE)]);
     const dropped = this.#cleared.has(collection)
@@ -95,7 +95,7 @@ export class FieldIndexes {
   async usable(uow: UnitOfWork, writer: Writer, collection: string): Promise<readonly string[]> {
     const declared = this.#declaredOf(collection);
     const lists = await readLists(uow);
-    const whole = lists.built[collection] ?? NONE;
+    const whole = lists.built.get(collection) ?? NONE;
     const usable = declared.filter((field) => whole.includes(field));
     if (usable.length < declared.length && this.#ready.delete(collection)) {
       this.#lists = lists;
@@ -127,9 +127,9 @@ export class FieldIndexes {
   #maintain(uow: UnitOfWork): void {
     const { kept } = this.#lists;
     // The common case pays nothing.
-    for (const name in kept) {
-      if (kept[name]?.length === 0) continue;
-      return maintainPlaces(uow, (collection) => kept[collection] ?? NONE);
+    for (const fields of kept.values()) {
+      if (fields.length === 0) continue;
+      return maintainPlaces(uow, (collection) => kept.get(collection) ?? NONE);
     }
   }
 }

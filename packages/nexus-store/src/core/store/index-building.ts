@@ -108,7 +108,7 @@ export async function dropIndex(writer: Writer, collection: string, field: strin
     for (const name of names) {
       const drop = async (uow: UnitOfWork): Promise<boolean> => {
         const { kept } = await readLists(uow);
-        const isKept = kept[collection]?.includes(field) === true && name !== formerRest(field);
+        const isKept = kept.get(collection)?.includes(field) === true && name !== formerRest(field);
         return !isKept && (await dropChunk(uow, [partition, collection, name]));
       };
       while (await writer.write(drop, { cost: CHUNK }));

@@ -1,8 +1,8 @@
 import { readFact } from '../queue/facts.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 
-/** Fields by their collection. */
-type Lists = Readonly<Record<string, readonly string[]>>;
+/** Fields by their collection. No object: it would have something under `constructor`. */
+type Lists = ReadonlyMap<string, readonly string[]>;
 
 /** A record of the table `meta`: which fields have an index on disk that is whole. */
 const BUILT = 'field-indexes';
@@ -24,7 +24,8 @@ export interface IndexLists {
   readonly former: Lists;
 }
 
-export const NO_LISTS: IndexLists = { built: {}, kept: {}, former: {} };
+const NO_FIELDS: Lists = new Map();
+export const NO_LISTS: IndexLists = { built: NO_FIELDS, kept: NO_FIELDS, former: NO_FIELDS };
 
 export async function readLists(uow: UnitOfWork): Promise<IndexLists> {
   await uow.getAll('meta', [[BUILT], [KEPT], [FORMER]]);
@@ -34,9 +35,9 @@ export async function readLists(uow: UnitOfWork): Promise<IndexLists> {
     readList(uow, FORMER),
   ]);
   // What an earlier version has written to meanwhile is out of step.
-  const whole = Object.entries(built).filter(([name]) => former[name] === undefined);
+  const whole = [...built].filter(([name]) => !former.has(name));
   // Before there was the second record, what was whole was kept.
-  return { built: Object.fromEntries(whole), kept: { ...built, ...kept }, former };
+  return { built: new Map(whole), kept: new Map([...built, ...kept]), former };
 }
 
 export interface ListChange {
@@ -56,26 +57,27 @@ export async function changeLists(
 ): Promise<void> {
   const { built, kept, former } = await readLists(uow);
   const isLeft = (field: string): boolean => !drop.includes(field);
-  const nowKept = new Set([...(kept[collection] ?? []), ...keep].filter(isLeft));
+  const nowKept = new Set([...(kept.get(collection) ?? []), ...keep].filter(isLeft));
   const whole = build.filter((field) => nowKept.has(field));
-  const nowBuilt = new Set([...(built[collection] ?? []).filter(isLeft), ...whole]);
-  putList(uow, BUILT, { ...built, [collection]: [...nowBuilt] });
-  putList(uow, KEPT, { ...kept, [collection]: [...nowKept] });
+  const nowBuilt = new Set([...(built.get(collection) ?? []).filter(isLeft), ...whole]);
+  putList(uow, BUILT, new Map([...built, [collection, [...nowBuilt]]]));
+  putList(uow, KEPT, new Map([...kept, [collection, [...nowKept]]]));
   uow.state.changeIndexes();
   if (build.length === 0 && drop.length === 0) return;
-  const { [collection]: own, ...others } = former;
-  if (own === undefined) return;
-  if (Object.keys(others).length === 0) uow.delete('meta', [FORMER]);
+  const others = new Map([...former].filter(([name]) => name !== collection));
+  if (others.size === former.size) return;
+  if (others.size === 0) uow.delete('meta', [FORMER]);
   else putList(uow, FORMER, others);
 }
 
 function putList(uow: UnitOfWork, name: string, lists: Lists): void {
-  uow.put('meta', [name], { name, value: JSON.stringify(lists) });
+  uow.put('meta', [name], { name, value: JSON.stringify(Object.fromEntries(lists)) });
 }
 
 /** What cannot be read is built anew: a place that a row has left is not taken for its own. */
 async function readList(uow: UnitOfWork, name: string): Promise<Lists> {
-  return (await readFact<Lists>(uow, name, isLists)) ?? {};
+  const stored = await readFact<Record<string, readonly string[]>>(uow, name, isLists);
+  return stored === undefined ? NO_FIELDS : new Map(Object.entries(stored));
 }
 
 function isLists(value: unknown): boolean {

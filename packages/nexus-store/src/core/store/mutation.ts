@@ -4,6 +4,7 @@ import type { EntityId, EntryRef } from '../model/entry.ts';
 import { StoreError, UsageError } from '../model/errors.ts';
 import { priorityOfRank, type PriorityRank } from '../model/priority.ts';
 import { decodeValue } from '../model/value-codec.ts';
+import { isWellFormed } from '../model/well-formed.ts';
 import type { CollectionRules } from '../queue/collection-rules.ts';
 import { enqueueAt, type Enqueued, type QueueLimits } from '../queue/enqueue.ts';
 import { entryIdOf, seqOfEntryId } from '../queue/entry-view.ts';
@@ -101,7 +102,7 @@ function enqueue(
   mutation: Mutation,
   setting: MutationSetting,
 ): Enqueued | Promise<Enqueued> {
-  const { collection, id, kind, payload, rank, ttl, after } = mutation;
+  const { collection, id, kind, rank, ttl, after } = mutation;
   if (kind === 'patch' && (row === undefined || row.value === null)) {
     throw new StoreError('store/not-found', `there is no ${collection} ${String(id)} to patch`);
   }
@@ -116,7 +117,7 @@ function enqueue(
       collection,
       entity: id,
       operation,
-      payload: operation === 'create' && kind === 'patch' ? whole(row, mutation) : payload,
+      payload: payloadFor(operation, row, mutation),
       priority: rank,
       idempotencyKey: setting.newKey(),
       enqueuedAt: setting.now,
@@ -133,7 +134,8 @@ function enqueue(
   return announce(uow, mutation, operation, result);
 }
 
-function operationFor(kind: Mutation['kind'], row: RowRecord | undefined): Operation {
+/** What a write is for the server, by the row that it is made on. */
+export function operationFor(kind: Mutation['kind'], row: RowRecord | undefined): Operation {
   if (kind !== 'save' && kind !== 'patch') return kind;
   if (row === undefined || row.value === null) return 'create';
   // Kept here only so far (`local-only`): the server does not know it.
@@ -142,8 +144,14 @@ function operationFor(kind: Mutation['kind'], row: RowRecord | undefined): Opera
 }
 
 /** A patch of what only this device has goes out as the whole value. */
-function whole(row: RowRecord | undefined, mutation: Mutation): string {
-  return mergePatch(row?.value ?? null, mutation.payload);
+export function payloadFor(
+  operation: Operation,
+  row: RowRecord | undefined,
+  { kind, payload }: Mutation,
+): string | null {
+  return operation === 'create' && kind === 'patch'
+    ? mergePatch(row?.value ?? null, payload)
+    : payload;
 }
 
 function announce(
@@ -227,20 +235,6 @@ export function requireId(id: unknown, where: string): EntityId {
 
 /** What the wire protocol takes. */
 const MAX_ID_LENGTH = 255;
-const SURROGATE = /[\ud800-\udfff]/;
-
-/** A lone half of a surrogate pair cannot be stored as UTF-8: two such ids would become one. */
-function isWellFormed(text: string): boolean {
-  if (!SURROGATE.test(text)) return true;
-  for (let i = 0; i < text.length; i += 1) {
-    const unit = text.charCodeAt(i);
-    if (unit < 0xd800 || unit > 0xdfff) continue;
-    const next = text.charCodeAt(i + 1);
-    if (unit > 0xdbff || !(next >= 0xdc00 && next <= 0xdfff)) return false;
-    i += 1;
-  }
-  return true;
-}
 
 export function requireTtl(ttl: Duration | undefined): number | null {
   return ttl === undefined ? null : durationMs(ttl, 'ttl');

@@ -193,7 +193,11 @@ export class NexusStore<T, Id extends EntityId = string> {
     }
   }
 
-  /** Stores several entities in one transaction here. On the server each stands for itself. */
+  /**
+   * Stores several entities in one transaction here. On the server each stands for itself. With the policy
+   * `remote-first` they go one after the other, and the first that fails ends it: what the server took before
+   * is kept.
+   */
   async saveAll(values: readonly T[], options?: WriteOptions): Promise<readonly Write<T>[]> {
     requireKind('saveAll: values', values, LIST);
     requireWriteOptions('saveAll', options);
@@ -233,13 +237,20 @@ export class NexusStore<T, Id extends EntityId = string> {
     );
   }
 
-  /** Deletes all entities, or those a query selects, in one transaction here. Returns how many. */
+  /**
+   * Deletes all entities, or those a query selects, in one transaction here. Returns how many. With the policy
+   * `remote-first` they go one after the other, and the first that fails ends it: what the server took before
+   * is gone.
+   */
   async deleteAll(query: Query<T> = {}, options?: DeleteOptions): Promise<number> {
     const plan = planOf(query);
     requireWriteOptions('deleteAll', options);
     return this.#inOrder(
       () => plan,
-      () => this.#writer.deleteAll(plan, (id) => this.#access.prepareDelete(id, options)),
+      () =>
+        this.#writer.deleteAll(plan, this.#access.policyOf(options), (id) =>
+          this.#access.prepareDelete(id, options),
+        ),
     );
   }
 

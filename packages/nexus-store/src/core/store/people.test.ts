@@ -129,6 +129,33 @@ describe('a dead letter', () => {
     expect(await fixture.backend.deadLetters()).toEqual([]);
   });
 
+  test.each(['skip', 'revert'] as const)(
+    'stays one where its entity was deleted or made anew, and the others come back: %s',
+    async (onRejected) => {
+      const fixture = world({ store: { onRejected } });
+      fixture.remote.server.set('notes', 'gone', { id: 'gone' });
+      await fixture.wait(fixture.backend.sync());
+      await fixture.notes.patch('gone', { text: 'bad' });
+      await fixture.notes.saveAll([
+        { id: 'a', text: 'bad' },
+        { id: 'anew', text: 'bad' },
+      ]);
+      fixture.remote.answerWith(() => answers.rejected(422));
+      await fixture.wait(fixture.backend.sync());
+      fixture.remote.answerWith(undefined);
+      await fixture.notes.delete('gone');
+      await fixture.notes.delete('anew');
+      await fixture.notes.save({ id: 'anew', text: 'better' });
+
+      const back = await fixture.backend.retryAll();
+
+      const dead = await fixture.backend.deadLetters();
+      expect([back, dead.length]).toEqual([3 - dead.length, dead.length]);
+      expect(dead.map(({ entityId }) => entityId)).not.toContain('a');
+      expect(dead.map(({ entityId }) => entityId)).toContain('gone');
+    },
+  );
+
   test('of a transaction comes back whole, and counts by its entries', async () => {
     const fixture = world();
     fixture.remote.answerNext((sent) =>

@@ -1,4 +1,4 @@
-import { oneOf, requireOptions, shown, type Kinds } from '../model/arguments.ts';
+import { NAME, oneOf, requireOptions, shown, type Kinds } from '../model/arguments.ts';
 import { UsageError } from '../model/errors.ts';
 import { DURATION, durationMs, type Duration } from '../model/duration.ts';
 import { detachPartition, knownPartition, userPartition } from '../queue/partitions.ts';
@@ -34,6 +34,20 @@ const SIGN_OUT_OPTIONS: Kinds<SignOutOptions> = {
   timeout: DURATION,
 };
 
+/** Says nothing of a text, which may be a token. */
+function notAnId(principal: unknown): UsageError {
+  const given =
+    typeof principal !== 'string'
+      ? shown(principal)
+      : principal === ''
+        ? 'an empty one'
+        : 'one with half a surrogate pair';
+  return new UsageError(
+    'usage/invalid-argument',
+    `signIn needs the stable id of a user, never a token: a text, not ${given}`,
+  );
+}
+
 /** Who is signed in: whose rows are seen, and as whom entries are sent. */
 export class Principals {
   readonly #core: BackendCore;
@@ -43,12 +57,7 @@ export class Principals {
   }
 
   async signIn(principal: string): Promise<void> {
-    if (typeof principal !== 'string' || principal === '') {
-      throw new UsageError(
-        'usage/invalid-argument',
-        `signIn needs the stable id of a user, never a token: a text, not ${typeof principal === 'string' ? 'an empty one' : shown(principal)}`,
-      );
-    }
+    if (!NAME.fits(principal)) throw notAnId(principal);
     await this.#core.open();
     if (await this.#isSignedIn(principal)) await this.#renew();
     else await this.#become(principal);

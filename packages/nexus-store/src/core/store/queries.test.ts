@@ -348,11 +348,35 @@ describe('a query', () => {
       await expect(notes.getAll({ orderBy: orderBy as never })).rejects.toMatchObject({
         code: 'usage/invalid-argument',
       });
-    for (const after of ['x', '[]', '{"a":1}', '[1,2,3]'])
+    for (const after of ['x', '[]', '{"a":1}', '[1,2,3]', '[[],{}]'])
       await expect(notes.getPage({ limit: 1, after })).rejects.toMatchObject({
         code: 'usage/invalid-argument',
       });
   });
+});
+
+test('a cursor goes with the order of its page, and with no other', async () => {
+  const { notes } = world({ store: { indexes: ['at'] } });
+  await notes.saveAll([
+    { id: 'a', at: 1, text: 'y' },
+    { id: 'b', at: 2, text: 'x' },
+  ]);
+  const { cursor } = await notes.getPage({ orderBy: 'at', limit: 1 });
+  const after = cursor ?? '';
+
+  expect(await notes.getAll({ orderBy: 'at', after })).toMatchObject([{ id: 'b' }]);
+  expect(
+    await notes.getAll({ orderBy: { field: 'at', direction: 'ascending' }, after }),
+  ).toMatchObject([{ id: 'b' }]);
+  const others = ['text', { field: 'at', direction: 'descending' }, ['at', 'text'], []] as const;
+  for (const orderBy of others)
+    await expect(
+      notes.getPage({ orderBy: orderBy as never, limit: 1, after }),
+      JSON.stringify(orderBy),
+    ).rejects.toMatchObject({
+      code: 'usage/invalid-argument',
+      message: expect.stringContaining('after') as string,
+    });
 });
 
 describe('an index', () => {

@@ -73,13 +73,14 @@ export function planOf<T>(query: Query<T>): Plan {
   if (where !== undefined && !OBJECT.fits(where))
     throw invalid(`where must be an object with fields, not ${shown(where)}`);
   const orders = query.orderBy === undefined ? [] : [query.orderBy].flat();
+  const order = orders.map(orderOf);
   return {
     conditions: Object.entries(where ?? {}).flatMap(([field, wanted]) =>
       conditionsOf(field, wanted),
     ),
-    order: orders.map(orderOf),
+    order,
     limit,
-    after: query.after === undefined ? null : parseCursor(query.after, orders.length),
+    after: query.after === undefined ? null : parseCursor(query.after, order),
   };
 }
 
@@ -122,19 +123,30 @@ function isComparison(wanted: unknown): wanted is Comparison<unknown> {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** A cursor: the values of the order's fields of the last item, and its id. */
-export function cursorOf(key: readonly unknown[]): string {
-  return encodeValue(key.map((part) => part ?? null));
+/** A cursor: the order asked for, the values of its fields in the last item, and that item's id. */
+export function cursorOf(order: Plan['order'], key: readonly unknown[]): string {
+  return encodeValue([namesOf(order), ...key.map((part) => part ?? null)]);
 }
 
-function parseCursor(cursor: string, fields: number): readonly unknown[] {
+function parseCursor(cursor: string, order: Plan['order']): readonly unknown[] {
+  let names: unknown;
+  let key: readonly unknown[] = [];
   try {
     const parsed: unknown = decodeValue(cursor);
-    if (Array.isArray(parsed) && parsed.length === fields + 1) return parsed;
+    if (Array.isArray(parsed)) [names, ...key] = parsed;
   } catch {
     // Falls through to the one error for everything that is not a cursor.
   }
-  throw invalid('after is not a cursor of an earlier page');
+  const isId = ['string', 'number'].includes(typeof key.at(-1));
+  if (!Array.isArray(names) || key.length !== names.length + 1 || !isId)
+    throw invalid('after is not a cursor of an earlier page');
+  if (encodeValue(names) !== encodeValue(namesOf(order)))
+    throw invalid('after is a cursor of a page in another order: orderBy must be the same');
+  return key;
+}
+
+function namesOf(order: Plan['order']): readonly string[] {
+  return order.map(({ field, isDescending }) => `${isDescending ? '-' : '+'}${field}`);
 }
 
 /** True if the value satisfies all conditions. */

@@ -9,6 +9,7 @@ import {
   type Kinds,
 } from '../model/arguments.ts';
 import type { Entry, EntityId, EntryId } from '../model/entry.ts';
+import { StoreError } from '../model/errors.ts';
 import type { SyncPriority } from '../model/priority.ts';
 import { encodeValue } from '../model/value-codec.ts';
 import { deadEntries, entriesInOrder } from '../queue/claim.ts';
@@ -45,6 +46,16 @@ export interface ConflictDetails {
   readonly base: unknown;
   readonly local: unknown;
   readonly remote: unknown;
+  /** The version of `remote`; null if the server has nothing, or no versions. */
+  readonly remoteVersion: string | null;
+}
+
+export interface ResolveOptions {
+  /**
+   * The version that was decided about, from `conflictOf`. If a pull has brought another one since, nothing is
+   * decided: without it, what nobody has seen would be overwritten.
+   */
+  readonly remoteVersion?: string | null | undefined;
 }
 
 /** Which entries to watch; everything given must hold. */
@@ -75,6 +86,12 @@ const WATCH_OPTIONS: Kinds<PendingChangesOptions> = {
   limit: COUNT,
 };
 const ENTRY_ID: Kind = { ...TEXT, said: 'the id of an entry' };
+const RESOLVE_OPTIONS: Kinds<ResolveOptions> = {
+  remoteVersion: {
+    said: 'the remoteVersion of conflictOf: a text or null',
+    fits: (value) => value === null || typeof value === 'string',
+  },
+};
 const RESOLUTION: Kind = {
   said: "{ use: 'local' }, { use: 'remote' } or { use: 'merged', value }",
   fits: (value) => {
@@ -196,17 +213,30 @@ export class QueueControl {
     return count;
   }
 
-  async #retryThose(uow: UnitOfWork, letters: readonly Entry[]): Promise<number> {
+  /** False for one that makes no sense any more, since the entity was deleted or made anew: it stays what it is. */
+  async #retryOne(uow: UnitOfWork, seq: number): Promise<boolean> {
     const { partition, newKey, limits, collections } = this.#core;
+    const savepoint = uow.savepoint();
+    try {
+      await retryEntry(uow, partition, seq, newKey, limits, collections.rulesOf);
+      return true;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      uow.rollbackTo(savepoint);
+      return false;
+    }
+  }
+
+  async #retryThose(uow: UnitOfWork, letters: readonly Entry[]): Promise<number> {
+    const { partition } = this.#core;
     let count = 0;
     if (!uow.isOpen(partition)) return count;
     for (const { seq } of letters) {
       const entry = await findEntry(uow, partition, seq);
       if (entry === undefined) continue;
       // A transaction comes back whole with the first of its entries.
-      if (entry.state === 'dead')
-        await retryEntry(uow, partition, seq, newKey, limits, collections.rulesOf);
-      count += 1;
+      const isBack = entry.state !== 'dead' || (await this.#retryOne(uow, seq));
+      if (isBack) count += 1;
     }
     return count;
   }
@@ -244,23 +274,33 @@ export class QueueControl {
       const sides = { entry, row, remote: remoteOf(entry, row) };
       const { base, local, remote } = conflictContext(this.#core.context, sides, NEVER);
       const seen = await view(uow, entry, this.#core.runtime.clock.now());
-      return { entry: seen, id: entry.entity, base, local, remote };
+      const remoteVersion = sides.remote.version;
+      return { entry: seen, id: entry.entity, base, local, remote, remoteVersion };
     });
   }
 
   async resolveConflict(
     id: EntryId,
     resolution: Exclude<Resolution<unknown>, { use: 'later' }>,
+    options: ResolveOptions,
   ): Promise<boolean> {
     requireKind('resolution', resolution, RESOLUTION);
+    requireOptions('resolveConflict', options, RESOLVE_OPTIONS);
+    const { remoteVersion: decided } = options;
     const resolved = await this.#write(id, false, async (uow, seq, core) => {
       const entry = await findEntry(uow, core.partition, seq);
       if (entry === undefined) return false;
       const row = await uow.row(entry.partition, entry.collection, entry.entity);
       const { rulesOf } = core.collections;
+      const remote = remoteOf(entry, row);
+      if (entry.state === 'conflict' && decided !== undefined && decided !== remote.version)
+        throw new StoreError(
+          'store/conflict-changed',
+          'the server has another version than was decided about: ask conflictOf again',
+        );
       if (resolution.use === 'merged')
         requireOwnId(rulesOf(entry.collection), resolution.value, entry.entity);
-      const decision = decisionOf(core, remoteOf(entry, row), resolution);
+      const decision = decisionOf(core, remote, resolution);
       return resolveConflict(uow, core.partition, seq, () => decision, rulesOf);
     });
     if (resolved) this.#core.calls.wake();

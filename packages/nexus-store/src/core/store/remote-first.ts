@@ -1,6 +1,6 @@
-import { RemoteError, type RemoteErrorCode } from '../model/errors.ts';
+import { RemoteError, StoreError, type RemoteErrorCode } from '../model/errors.ts';
 import type { Outcome } from '../model/outcome.ts';
-import { decodeValue, encodeValue, wireJson } from '../model/value-codec.ts';
+import { decodeValue, storableText, wireJson } from '../model/value-codec.ts';
 import type { OutgoingEntry, RemoteContext } from '../ports/remote.ts';
 import { noteAcknowledgements } from '../queue/acknowledgements.ts';
 import { hasOtherId } from '../queue/collection-rules.ts';
@@ -14,21 +14,37 @@ import { CLOSING_MS, type RunWindow } from '../sync/run-window.ts';
 import type { Principal } from '../sync/sync-context.ts';
 import type { BackendCore } from './backend-core.ts';
 import { requireIdle } from './local-write.ts';
-import { afterMutation, type Mutation } from './mutation.ts';
+import { afterMutation, operationFor, payloadFor, type Mutation } from './mutation.ts';
 
 /**
  * Sends a write at once and keeps it here only when the server has acknowledged it.
  *
- * @throws StoreError `store/has-pending` if earlier writes of the entity still wait in the queue
+ * @param partition whose write it is
+ * @returns the version that it has on the server
+ * @throws StoreError `store/has-pending` if earlier writes of the entity still wait in the queue;
+ *   `store/signed-out` if another user came before it was sent
  * @throws RemoteError when the server did not take it; nothing was kept
  */
-export async function writeRemoteFirst(core: BackendCore, mutation: Mutation): Promise<void> {
+export async function writeRemoteFirst(
+  core: BackendCore,
+  mutation: Mutation,
+  partition: number,
+): Promise<string | null> {
   const budgetMs = core.context.options.requestTimeoutMs + CLOSING_MS;
   const { collection, id } = mutation;
-  await core.engine.direct(budgetMs, (window, principal) =>
-    core.directWrites.take(principal.partition, collection, id, () =>
+  return core.engine.direct(budgetMs, (window, principal) => {
+    // A switch of users is waited for. What one has written is never sent as another.
+    if (principal.partition !== partition) throw signedOut(mutation);
+    return core.directWrites.take(partition, collection, id, () =>
       writeAs(core, mutation, window, principal),
-    ),
+    );
+  });
+}
+
+function signedOut({ collection, id }: Mutation): StoreError {
+  return new StoreError(
+    'store/signed-out',
+    `another user came before ${collection} ${String(id)} was sent`,
   );
 }
 
@@ -37,7 +53,7 @@ async function writeAs(
   mutation: Mutation,
   window: RunWindow,
   principal: Principal,
-): Promise<void> {
+): Promise<string | null> {
   if (!window.fits(0))
     throw new RemoteError('remote/timeout', 'earlier writes of this took all the time');
   const { partition } = principal;
@@ -57,6 +73,7 @@ async function writeAs(
   );
   // What came instead has this write in it, or comes before it.
   if (!isStored) void core.calls.tryFetch(collection);
+  return version;
 }
 
 /** One request, which neither hangs nor throws. */
@@ -110,12 +127,8 @@ async function storeApplied(
   const isFetched = await isPulledByAny(uow, rules, partition, collection);
   if (row.version !== base && isFetched) return false;
   const before = row.depth === 0 ? row.value : row.shadow;
-  const text =
-    value === undefined || hasOtherId(rules, value, id)
-      ? afterMutation(before, mutation)
-      : value === null
-        ? null
-        : encodeValue(value);
+  const told = hasOtherId(rules, value, id) ? undefined : storableText(value);
+  const text = told === undefined ? afterMutation(before, mutation) : told;
   const fetched = { ...row, fetchedAt: uow.state.fetchedAt(core.runtime.clock.now()) };
   if (isFetched) noteAcknowledgements(uow, [{ partition, collection, entity: id, key }]);
   if (row.depth > 0) await rebaseOnOwn(uow, fetched, { value: text, version }, rules);
@@ -125,16 +138,17 @@ async function storeApplied(
 }
 
 function outgoingEntry(core: BackendCore, mutation: Mutation, row: RowRecord): OutgoingEntry {
-  const { kind, payload } = mutation;
-  const isNew = row.value === null;
+  const { kind } = mutation;
+  const operation = operationFor(kind, row);
+  const payload = payloadFor(operation, row, mutation);
   return {
     id: 'direct',
     idempotencyKey: core.newKey(),
     collection: mutation.collection,
     entityId: mutation.id,
-    operation: kind === 'save' ? (isNew ? 'create' : 'update') : kind === 'patch' ? 'update' : kind,
+    operation,
     command: mutation.command,
-    isPatch: kind === 'patch',
+    isPatch: kind === 'patch' && operation === 'update',
     baseVersion: row.version,
     payloadJson: payload === null ? null : wireJson(payload),
     get payload(): unknown {

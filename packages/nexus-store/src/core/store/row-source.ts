@@ -6,7 +6,7 @@ import type { RowRecord } from '../queue/records.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import type { IndexRange, IndexUse } from './index-choice.ts';
 import { indexName, placeOfValue } from './index-place.ts';
-import { fieldOf } from './query.ts';
+import { compare, fieldOf } from './query.ts';
 
 /** A row that a query found. */
 export interface Found {
@@ -21,6 +21,9 @@ export interface IndexPart {
   readonly isBeside: boolean;
   readonly range: IndexRange;
 }
+
+/** The order of ids, as the database has it: numbers before texts. */
+export type IdOrder = (a: EntityId, b: EntityId) => number;
 
 const CHUNK = 500;
 
@@ -55,6 +58,31 @@ export class RowSource {
       if (rows.length < CHUNK) return;
       from = [(rows.at(-1) as RowRecord).id];
     }
+  }
+
+  /**
+   * The order in which the database has these ids, of which all but one stand in a row. Some databases order
+   * texts by code points and some by UTF-16 units: pages that were read in its order and pages that were
+   * sorted here must go on with each other.
+   */
+  async orderOfIds(ids: readonly EntityId[]): Promise<IdOrder> {
+    const told = ids.filter((id) => typeof id === 'string');
+    // Only halves of characters stand elsewhere, and only among what comes after them as a unit.
+    if (!told.some((id) => HALVES.test(id)) || !told.some((id) => BEHIND_HALVES.test(id)))
+      return compare;
+    const byPoints = [...told].sort(compare);
+    const byUnits = [...told].sort(compareByUnits);
+    const at = byPoints.findIndex((id, index) => id !== byUnits[index]);
+    if (at < 0) return compare;
+    // One of the two orders has the first of these before the second, the other has it behind.
+    const [first, second] = [byPoints[at] as EntityId, byUnits[at] as EntityId];
+    const between = await this.#uow.scan('rows', {
+      prefix: [this.#partition, this.#collection],
+      from: [first],
+      to: [second],
+      limit: 1,
+    });
+    return between.length > 0 ? compare : compareByUnits;
   }
 
   /** All that an index use names, in no order. */
@@ -120,4 +148,12 @@ export function readRow(uow: UnitOfWork, row: RowRecord): Found | undefined {
     uow.noteDamage('rows', key);
     return undefined;
   }
+}
+
+const HALVES = /[\ud800-\udfff]/;
+const BEHIND_HALVES = /[\ue000-\uffff]/;
+
+function compareByUnits(a: EntityId, b: EntityId): number {
+  if (typeof a === 'number' || typeof b === 'number') return compare(a, b);
+  return a < b ? -1 : a > b ? 1 : 0;
 }

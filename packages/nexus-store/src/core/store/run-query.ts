@@ -3,7 +3,7 @@ import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { chooseIndex, chooseOrder, type IndexUse } from './index-choice.ts';
 import { BESIDE, placeOfValue } from './index-place.ts';
 import { compare, cursorOf, fieldOf, matches, rankOf, type Plan } from './query.ts';
-import { RowSource, type Found, type IndexPart } from './row-source.ts';
+import { RowSource, type Found, type IdOrder, type IndexPart } from './row-source.ts';
 
 export interface FoundPage {
   readonly items: readonly Found[];
@@ -34,7 +34,7 @@ export async function runQuery(
     if (matches(item.value, plan.conditions)) found.push(item);
     if (isSorted && found.length > plan.limit) break;
   }
-  return pageOf(isSorted ? found : inOrder(found, plan), plan);
+  return pageOf(isSorted ? found : await inOrder(source, found, plan), plan);
 }
 
 /** The page that begins a list in order, which holds one item more if there is another page. */
@@ -42,30 +42,47 @@ function pageOf(sorted: readonly Found[], plan: Plan): FoundPage {
   const items = sorted.slice(0, plan.limit);
   const last = items.at(-1);
   const hasMore = sorted.length > items.length && last !== undefined;
-  return { items, cursor: hasMore ? cursorOf(keyOf(last, plan)) : null };
+  return { items, cursor: hasMore ? cursorOf(plan.order, keyOf(last, plan)) : null };
 }
 
-function inOrder(found: readonly Found[], plan: Plan): readonly Found[] {
+/** Those behind the cursor, in order. */
+async function inOrder(
+  source: RowSource,
+  found: readonly Found[],
+  plan: Plan,
+): Promise<readonly Found[]> {
+  const { after } = plan;
+  const ids = found.map(({ id }) => id);
+  const order = await source.orderOfIds(after === null ? ids : [...ids, after.at(-1) as EntityId]);
+  const compareKeys = (a: readonly unknown[], b: readonly unknown[]): number =>
+    compareFields(plan, a, b) || compareIds(plan, order, a, b);
   return found
-    .filter((item) => isAfterCursor(item, plan))
-    .sort((a, b) => compareBy(plan, keyOf(a, plan), keyOf(b, plan)));
-}
-
-function isAfterCursor(item: Found, plan: Plan): boolean {
-  return plan.after === null || compareBy(plan, keyOf(item, plan), plan.after) > 0;
+    .map((item) => ({ item, key: keyOf(item, plan) }))
+    .filter(({ key }) => after === null || compareKeys(key, after) > 0)
+    .sort((a, b) => compareKeys(a.key, b.key))
+    .map(({ item }) => item);
 }
 
 function keyOf(item: Found, plan: Plan): readonly unknown[] {
   return [...plan.order.map(({ field }) => fieldOf(item.value, field)), item.id];
 }
 
-/** Ties go by id, in the direction of the last field: as an index read backwards has them. */
-function compareBy(plan: Plan, a: readonly unknown[], b: readonly unknown[]): number {
+function compareFields(plan: Plan, a: readonly unknown[], b: readonly unknown[]): number {
   for (const [index, { isDescending }] of plan.order.entries()) {
     const order = compare(a[index], b[index]);
     if (order !== 0) return isDescending ? -order : order;
   }
-  const order = compare(a[plan.order.length], b[plan.order.length]);
+  return 0;
+}
+
+/** Ties go by id, in the direction of the last field: as an index read backwards has them. */
+function compareIds(
+  plan: Plan,
+  orderOfIds: IdOrder,
+  a: readonly unknown[],
+  b: readonly unknown[],
+): number {
+  const order = orderOfIds(a[plan.order.length] as EntityId, b[plan.order.length] as EntityId);
   return plan.order.at(-1)?.isDescending === true ? -order : order;
 }
 
@@ -73,23 +90,26 @@ const REST_CHUNK = 500;
 
 /** Merges the index, read in its order, with the few rows that stand beside it. */
 async function takeInOrder(source: RowSource, use: IndexUse, plan: Plan): Promise<Found[]> {
-  const isWanted = (item: Found): boolean =>
-    matches(item.value, plan.conditions) && isAfterCursor(item, plan);
+  const { after, conditions } = plan;
   const { field, rest: range } = use;
   const rest: Found[] = [];
   const chunk = Math.min(500, Math.max(50, plan.limit + 1));
   if (range !== null) {
     for await (const item of source.inOrder({ field, isBeside: true, range }, false, REST_CHUNK))
-      if (isWanted(item)) rest.push(item);
+      if (matches(item.value, conditions)) rest.push(item);
   }
-  const waiting = [...inOrder(rest, plan)];
+  const waiting = [...(await inOrder(source, rest, plan))];
   const taken: Found[] = [];
   const isDescending = plan.order[0]?.isDescending === true;
   for (const part of partsInOrder(use, plan, isDescending)) {
     for await (const item of source.inOrder(part, isDescending, chunk)) {
-      if (!isWanted(item)) continue;
       const key = keyOf(item, plan);
-      while (waiting[0] !== undefined && compareBy(plan, keyOf(waiting[0], plan), key) < 0)
+      // Of those that equal the cursor's item the range has left out what is not behind it, by ids as the
+      // database orders them.
+      const isBehind = after === null || compareFields(plan, key, after) >= 0;
+      if (!isBehind || !matches(item.value, conditions)) continue;
+      // No value has a place both in the index and beside it: nothing ties.
+      while (waiting[0] !== undefined && compareFields(plan, keyOf(waiting[0], plan), key) < 0)
         taken.push(waiting.shift() as Found);
       taken.push(item);
       if (taken.length > plan.limit) return taken;

@@ -4,6 +4,7 @@ import { NO_LINK } from '../ports/context-link.ts';
 import { HintListener } from '../sync/hint-listener.ts';
 import { requireSyncOptions, type SyncOptions } from '../sync/sync-options.ts';
 import type { BackendCore } from './backend-core.ts';
+import { holding } from './holding.ts';
 
 /** When the server is called, whoever asks for it: the app, the timer, the server's hints, the network. */
 export class ServerCalls {
@@ -33,7 +34,12 @@ export class ServerCalls {
 
   // ---- runs --------------------------------------------------------------------------------------
 
-  async sync(options: SyncOptions): Promise<SyncReport> {
+  /** For an app, which awaits the report. */
+  sync(options: SyncOptions): Promise<SyncReport> {
+    return holding(this.#core.runtime.timers, () => this.#sync(options));
+  }
+
+  async #sync(options: SyncOptions): Promise<SyncReport> {
     const core = this.#core;
     requireSyncOptions(options);
     await core.open();
@@ -95,7 +101,7 @@ export class ServerCalls {
 
   async #syncQuietly(reason = 'auto'): Promise<void> {
     try {
-      await this.sync({ reason });
+      await this.#sync({ reason });
     } catch (error) {
       if (!this.#core.isClosed) this.#core.logError('sync failed', error);
     }

@@ -23,7 +23,12 @@ import { BackendCore, setCore } from './backend-core.ts';
 import type { BackendOptions } from './backend-options.ts';
 import type { DeadLetterFilter } from './dead-letters.ts';
 import { Principals, type SignOutOptions } from './principals.ts';
-import { QueueControl, type ConflictDetails, type PendingChangesOptions } from './queue-control.ts';
+import {
+  QueueControl,
+  type ConflictDetails,
+  type PendingChangesOptions,
+  type ResolveOptions,
+} from './queue-control.ts';
 import { changeSession } from './session.ts';
 import { runTransaction, type TransactionStores } from './transaction.ts';
 import { SyncMarks, type SyncMark } from './sync-marks.ts';
@@ -31,7 +36,7 @@ import type { Watch } from './watchers.ts';
 
 export type { BackendOptions } from './backend-options.ts';
 export type { PendingOnSignOut, SignOutOptions } from './principals.ts';
-export type { ConflictDetails, PendingChangesOptions } from './queue-control.ts';
+export type { ConflictDetails, PendingChangesOptions, ResolveOptions } from './queue-control.ts';
 export type { SyncMark } from './sync-marks.ts';
 
 interface PendingOptions {
@@ -249,12 +254,19 @@ export class StoreBackend {
     return this.#control.conflictOf(id);
   }
 
-  /** Decides a conflict that its lane waits for. False if the entry is not one. */
+  /**
+   * Decides a conflict that its lane waits for. False if the entry is not one, or not any more.
+   *
+   * @throws StoreError `store/conflict-changed` if `remoteVersion` is not what the server has any more, as far as
+   *   this device knows; nothing was decided
+   * @throws UsageError `usage/invalid-argument`
+   */
   resolveConflict(
     id: EntryId,
     resolution: Exclude<Resolution<unknown>, { use: 'later' }>,
+    options: ResolveOptions = {},
   ): Promise<boolean> {
-    return this.#control.resolveConflict(id, resolution);
+    return this.#control.resolveConflict(id, resolution, options);
   }
 
   // ---- who ---------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ import type { ChangedRow, UnitOfWork } from '../queue/unit-of-work.ts';
 import { Job } from '../queue/writer.ts';
 import type { BackendCore } from './backend-core.ts';
 import type { CollectionAccess } from './collection-access.ts';
+import type { WritePolicy } from './collection-config.ts';
+import { holding } from './holding.ts';
 import { storeLocally } from './local-write.ts';
 import { applyMutationTo, type Mutation } from './mutation.ts';
 import type { Plan } from './query.ts';
@@ -36,9 +38,8 @@ export class StoreWriter {
     if (!this.#access.isReady) await this.#access.ready();
     if (mutation.policy === 'queue') return this.#enqueue(mutation, value);
     const { partition } = core;
-    if (mutation.policy === 'remote-first') await writeRemoteFirst(core, mutation);
-    else await core.writer.write((uow) => storeLocally(uow, partition, mutation));
-    return new StoredWrite(core, partition, value, null);
+    const [fate] = await this.#writeThose([mutation], mutation.policy, partition);
+    return new StoredWrite(core, partition, value, fate as Fate);
   }
 
   /** All in one commit, except what goes to the server first: that is kept as each is acknowledged. */
@@ -49,51 +50,62 @@ export class StoreWriter {
     if (!this.#access.isReady) await this.#access.ready();
     const { partition } = core;
     const mutations = prepared.map(({ mutation }) => mutation);
-    const seqs = await this.#writeThose(mutations, first.mutation.policy, partition);
+    const fates = await this.#writeThose(mutations, first.mutation.policy, partition);
     return prepared.map(
-      ({ value }, index) => new StoredWrite(core, partition, value, seqs[index] ?? null),
+      ({ value }, index) => new StoredWrite(core, partition, value, fates[index] as Fate),
     );
   }
 
-  /** Selects and deletes in one transaction: nothing can change between the two. */
-  async deleteAll(plan: Plan, deletion: (id: EntityId) => Mutation): Promise<number> {
-    const { core, config } = this.#access;
+  /**
+   * Selects and deletes in one transaction: nothing can change between the two. Except what goes to the server
+   * first: that is deleted as each is acknowledged.
+   *
+   * @param policy that of all the deletions
+   */
+  async deleteAll(
+    plan: Plan,
+    policy: WritePolicy,
+    deletion: (id: EntityId) => Mutation,
+  ): Promise<number> {
+    const { core } = this.#access;
     if (!this.#access.isReady) await this.#access.ready();
     const { partition } = core;
-    const policy = config.writePolicy ?? 'queue';
     if (policy === 'remote-first') {
       const { items } = await this.#access.find(plan);
-      for (const { id } of items) await writeRemoteFirst(core, deletion(id));
+      for (const { id } of items) await writeRemoteFirst(core, deletion(id), partition);
       return items.length;
     }
-    const found = await core.writer.write(
+    const deletions = await core.writer.write(
       async (uow) => {
         const { items } = await this.#access.findIn(uow, partition, plan);
         const setting = core.mutationSetting(partition);
-        for (const { id } of items) {
-          const mutation = deletion(id);
-          if (mutation.policy === 'queue') await applyMutationTo(uow, mutation, setting);
+        const made = items.map(({ id }) => deletion(id));
+        for (const mutation of made) {
+          if (policy === 'queue') await applyMutationTo(uow, mutation, setting);
           else await storeLocally(uow, partition, mutation);
         }
-        return items;
+        return made;
       },
       { cost: DELETE_ALL_COST },
     );
-    const [first] = found;
-    if (first !== undefined && policy === 'queue') core.onEnqueued(deletion(first.id).rank);
-    return found.length;
+    if (deletions.length > 0 && policy === 'queue') core.onEnqueued(bestRankOf(deletions));
+    return deletions.length;
   }
 
   async #writeThose(
     mutations: readonly Mutation[],
-    policy: Mutation['policy'],
+    policy: WritePolicy,
     partition: number,
-  ): Promise<readonly (number | null)[]> {
+  ): Promise<readonly Fate[]> {
     const { core } = this.#access;
     if (policy === 'queue') return this.#enqueueAll(mutations, partition);
     if (policy === 'remote-first') {
-      for (const mutation of mutations) await writeRemoteFirst(core, mutation);
-      return [];
+      const fates: Fate[] = [];
+      for (const mutation of mutations) {
+        const version = await writeRemoteFirst(core, mutation, partition);
+        fates.push({ outcome: 'applied', version });
+      }
+      return fates;
     }
     await core.writer.write(
       async (uow) => {
@@ -101,7 +113,7 @@ export class StoreWriter {
       },
       { cost: mutations.length },
     );
-    return [];
+    return mutations.map(() => LOCAL);
   }
 
   #enqueue<V>(mutation: Mutation, value: V): Promise<Write<V>> {
@@ -109,17 +121,14 @@ export class StoreWriter {
     return core.writer.add(new MutationJob(core, mutation, value));
   }
 
-  async #enqueueAll(
-    mutations: readonly Mutation[],
-    partition: number,
-  ): Promise<readonly (number | null)[]> {
+  async #enqueueAll(mutations: readonly Mutation[], partition: number): Promise<readonly Fate[]> {
     const { core } = this.#access;
-    const seqs = await core.writer.write(
+    const fates = await core.writer.write(
       async (uow) => {
         const setting = core.mutationSetting(partition);
-        const made: (number | null)[] = [];
+        const made: Fate[] = [];
         for (const mutation of mutations)
-          made.push((await applyMutationTo(uow, mutation, setting)).seq);
+          made.push(fateOf(await applyMutationTo(uow, mutation, setting)));
         return made;
       },
       {
@@ -128,8 +137,18 @@ export class StoreWriter {
       },
     );
     core.onEnqueued(bestRankOf(mutations));
-    return seqs;
+    return fates;
   }
+}
+
+/** What became of a write, or the seq of the entry that carries it. */
+type Fate = Settled | number;
+
+const LOCAL: Settled = Object.freeze({ outcome: 'local' });
+const VANISHED: Settled = Object.freeze({ outcome: 'vanished' });
+
+function fateOf({ seq }: Enqueued): Fate {
+  return seq ?? VANISHED;
 }
 
 /** How many it will be is not known before. */
@@ -175,9 +194,9 @@ class MutationJob<V> extends Job<Enqueued, Write<V>> implements ChangedRow {
     return applyMutationTo(uow, this.#mutation, this.#core.mutationSetting(this.partition));
   }
 
-  finish({ seq }: Enqueued): Write<V> {
+  finish(enqueued: Enqueued): Write<V> {
     this.#core.onEnqueued(this.#mutation.rank);
-    return new StoredWrite(this.#core, this.partition, this.#value, seq);
+    return new StoredWrite(this.#core, this.partition, this.#value, fateOf(enqueued));
   }
 }
 
@@ -186,16 +205,20 @@ class StoredWrite<T> implements Write<T> {
   readonly #partition: number;
   readonly value: T;
   readonly entry: EntryRef | null;
+  readonly #fate: Fate;
 
-  constructor(core: BackendCore, partition: number, value: T, seq: number | null) {
+  constructor(core: BackendCore, partition: number, value: T, fate: Fate) {
     this.#core = core;
     this.#partition = partition;
+    this.#fate = fate;
     this.value = value;
-    this.entry = seq === null ? null : { id: entryIdOf(seq) };
+    this.entry = typeof fate === 'number' ? { id: entryIdOf(fate) } : null;
   }
 
   async synced(options: { readonly signal?: AbortSignal } = {}): Promise<Settled> {
-    if (this.entry === null) return { outcome: 'local' };
-    return this.#core.fates.of(this.entry.id, this.#partition, options.signal);
+    if (typeof this.#fate !== 'number') return this.#fate;
+    const id = entryIdOf(this.#fate);
+    const { runtime, fates } = this.#core;
+    return holding(runtime.timers, () => fates.of(id, this.#partition, options.signal));
   }
 }

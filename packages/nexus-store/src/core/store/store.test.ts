@@ -185,7 +185,7 @@ describe('a write policy', () => {
     expect(before).toBeUndefined();
     expect(await fixture.notes.get('a', here)).toEqual({ id: 'a' });
     expect(write.entry).toBeNull();
-    expect(await write.synced()).toEqual({ outcome: 'local' });
+    expect(await write.synced()).toEqual({ outcome: 'applied', version: '1' });
   });
 
   test.each([

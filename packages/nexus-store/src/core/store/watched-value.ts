@@ -13,13 +13,25 @@ export interface Reading<T> {
   readonly leases?: readonly LeaseRecord[];
 }
 
-/** Tells when it begins and when it ends to be listened to. */
+/** Tells when it is looked at, and when it begins and ends to be listened to. */
 class FollowedValue<T> extends LiveValue<T> {
   readonly #follow: () => () => void;
+  readonly #onLook: () => void;
 
-  constructor(initial: T, onError: (error: unknown) => void, follow: () => () => void) {
+  constructor(
+    initial: T,
+    onError: (error: unknown) => void,
+    follow: () => () => void,
+    onLook: () => void,
+  ) {
     super(initial, onError);
     this.#follow = follow;
+    this.#onLook = onLook;
+  }
+
+  override get current(): T {
+    this.#onLook();
+    return super.current;
   }
 
   override subscribe(listener: (value: T) => void): () => void {
@@ -33,21 +45,6 @@ class FollowedValue<T> extends LiveValue<T> {
       stop();
       unfollow();
     };
-  }
-}
-
-/** Never shows what another user saw. */
-class StateValue<T> extends FollowedValue<WatchState<T>> {
-  readonly #onLook: () => void;
-
-  constructor(onError: (error: unknown) => void, follow: () => () => void, onLook: () => void) {
-    super(LOADING, onError, follow);
-    this.#onLook = onLook;
-  }
-
-  override get current(): WatchState<T> {
-    this.#onLook();
-    return super.current;
   }
 }
 
@@ -66,13 +63,15 @@ const LOADING = Object.freeze({ status: 'loading', value: undefined, error: unde
 
 /**
  * A live view of stored rows. It follows changes while someone listens; reads are joined, so that a
- * burst of writes costs one reading. Without a change of what is stored there is no notification.
+ * burst of writes costs one reading. Without a change of what is stored there is no notification. What one
+ * user saw is never shown to the next: the value is the initial one again until it was read anew.
  */
 export class WatchedValue<T> implements Watch<T>, Watched {
   readonly collection: string;
   readonly id: EntityId | undefined;
   readonly isOfQueue: boolean;
   readonly state: Live<WatchState<T>>;
+  readonly #initial: T;
   readonly #read: () => Promise<Reading<T>>;
   readonly #watchers: Watchers;
   readonly #live: LiveValue<T>;
@@ -100,11 +99,13 @@ export class WatchedValue<T> implements Watch<T>, Watched {
     this.isOfQueue = target.isOfQueue ?? false;
     this.#watchers = watchers;
     this.#epoch = watchers.epoch;
+    this.#initial = initial;
     this.#read = read;
     this.#onError = onError;
     const follow = (): (() => void) => this.#follow();
-    this.#live = new FollowedValue(initial, onError, follow);
-    this.#state = new StateValue(onError, follow, () => this.#onLook());
+    const onLook = (): void => this.#onLook();
+    this.#live = new FollowedValue(initial, onError, follow, onLook);
+    this.#state = new FollowedValue<WatchState<T>>(LOADING, onError, follow, onLook);
     this.state = this.#state;
     this.subscribe = this.subscribe.bind(this);
     this.refresh();
@@ -139,9 +140,13 @@ export class WatchedValue<T> implements Watch<T>, Watched {
   }
 
   forget(): void {
-    this.#epoch = this.#watchers.epoch;
+    const { epoch } = this.#watchers;
     this.#texts = undefined;
+    this.#leases = NO_LEASES;
     this.#state.set(LOADING);
+    this.#live.set(this.#initial);
+    // Last: a listener of the one that looks at the other finds it as empty.
+    this.#epoch = epoch;
   }
 
   /** Nobody told it of another user while nobody listened. */
@@ -155,8 +160,8 @@ export class WatchedValue<T> implements Watch<T>, Watched {
   }
 
   #follow(): () => void {
+    this.#onLook();
     if (this.#listeners === 0 && !this.#watchers.isClosed) {
-      this.#onLook();
       this.#watchers.add(this);
       // What happened while nobody listened was not followed.
       this.refresh();

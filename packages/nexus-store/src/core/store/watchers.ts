@@ -12,7 +12,10 @@ export type WatchState<T> =
   | { readonly status: 'ready'; readonly value: T; readonly error: undefined }
   | { readonly status: 'failed'; readonly value: T | undefined; readonly error: unknown };
 
-/** Something watched. As a `Live` it is the value alone, silent while nothing is known. */
+/**
+ * Something watched. As a `Live` it is the value alone, silent while nothing is known. For another user it
+ * begins anew: with nothing.
+ */
 export interface Watch<T> extends Live<T> {
   readonly state: Live<WatchState<T>>;
   /** Reads again, after a failure. Not needed otherwise: changes are followed. */

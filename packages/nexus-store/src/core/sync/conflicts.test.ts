@@ -233,6 +233,29 @@ describe('a parked conflict', () => {
     });
   });
 
+  test('is not decided about what nobody has seen', async () => {
+    const fixture = await clash('manual', { id: 'a', text: 'theirs' });
+    await fixture.wait(fixture.backend.sync());
+    await fixture.runtime.advance('1s');
+    const [parked] = await fixture.backend.pendingChanges();
+    const id = parked?.id ?? '';
+    const seen = await fixture.backend.conflictOf(id);
+    fixture.remote.server.set('notes', 'a', { id: 'a', text: 'theirs, newer' });
+    await fixture.wait(fixture.backend.sync());
+    const about = (sides: typeof seen): { remoteVersion: string | null | undefined } => ({
+      remoteVersion: sides?.remoteVersion,
+    });
+
+    await expect(
+      fixture.backend.resolveConflict(id, { use: 'local' }, about(seen)),
+    ).rejects.toMatchObject({ code: 'store/conflict-changed' });
+    const again = await fixture.backend.conflictOf(id);
+    const decided = await fixture.backend.resolveConflict(id, { use: 'local' }, about(again));
+
+    expect(again?.remote).toEqual({ id: 'a', text: 'theirs, newer' });
+    expect(decided).toBe(true);
+  });
+
   test('is decided on what a pull brought since', async () => {
     const fixture = await clash('manual', { id: 'a', text: 'theirs' });
     await fixture.wait(fixture.backend.sync());

@@ -38,6 +38,12 @@ async function othersChange(fixture: BackendFixture, value: Note | undefined): P
   await fixture.wait(fixture.backend.fetch('notes'));
 }
 
+/** Its commands count one up. */
+const counting = (): Promise<BackendFixture> =>
+  known({ applyCommand: (note) => ({ ...note, count: (note.count ?? 0) + 1 }) });
+const increment = ({ notes }: BackendFixture): Promise<unknown> =>
+  notes.command('a', 'increment', { field: 'count', by: 1 });
+
 const untick = ({ notes }: BackendFixture): Promise<unknown> => notes.patch('a', { done: false });
 
 describe("what takes back others' change, which the app had shown, stands", () => {
@@ -194,6 +200,40 @@ describe("what takes back others' change, which the app had shown, stands", () =
   });
 });
 
+test('a patch of what others have deleted is shown with the rest of it until that is decided', async () => {
+  const fixture = await known({ conflict: 'manual' });
+  await fixture.notes.patch('a', { text: 'ours' });
+  await othersChange(fixture, undefined);
+  const shown = await here(fixture);
+
+  await sync(fixture);
+  const [parked] = await fixture.notes.pendingChanges();
+  const sides = await fixture.backend.conflictOf(parked?.id ?? '');
+  await fixture.backend.resolveConflict(parked?.id ?? '', { use: 'remote' });
+
+  expect(shown).toEqual(OURS);
+  expect(sides).toMatchObject({ base: KNOWN, local: OURS, remote: null });
+  expect(await here(fixture)).toBeUndefined();
+});
+
+test('what a whole value on its way hides from the app is not taken for seen', async () => {
+  const fixture = await known();
+  await fixture.notes.save({ ...KNOWN, count: 2 });
+  const gate = deferred();
+  fixture.remote.answerNext({ answerAfter: gate.promise });
+  const run = fixture.backend.sync();
+  await fixture.settle();
+  await othersChange(fixture, { ...KNOWN, text: 'theirs', count: 2 });
+  expect(await here(fixture)).toEqual({ ...KNOWN, count: 2 });
+  await fixture.notes.save({ ...KNOWN, count: 2, at: 9 });
+  gate.resolve();
+  await fixture.wait(run);
+
+  await sync(fixture);
+
+  expect(server(fixture)).toEqual({ ...KNOWN, text: 'theirs', count: 2, at: 9 });
+});
+
 describe('a dead letter that is sent again does not undo what others did', () => {
   test('where its lane went on without it', async () => {
     const fixture = await known({ onRejected: 'skip' });
@@ -247,11 +287,6 @@ describe('a dead letter that is sent again does not undo what others did', () =>
 });
 
 describe('a command', () => {
-  const counting = (): Promise<BackendFixture> =>
-    known({ applyCommand: (note) => ({ ...note, count: (note.count ?? 0) + 1 }) });
-  const increment = ({ notes }: BackendFixture): Promise<unknown> =>
-    notes.command('a', 'increment', { field: 'count', by: 1 });
-
   test('whose effect a pull had brought is not counted twice under what was written behind it', async () => {
     const fixture = await counting();
     await increment(fixture);
@@ -265,6 +300,63 @@ describe('a command', () => {
     await sync(fixture);
 
     expect(server(fixture)).toEqual({ ...KNOWN, count: 50, text: 'ours' });
+  });
+});
+
+describe('what is written behind a command', () => {
+  test("does not undo what the command's answer shows of others", async () => {
+    const fixture = await counting();
+    await increment(fixture);
+    await fixture.notes.save({ ...KNOWN, count: 1, text: 'ours' });
+    fixture.remote.server.set('notes', 'a', THEIRS);
+
+    await sync(fixture);
+
+    expect(server(fixture)).toEqual({ ...THEIRS, count: 1, text: 'ours' });
+  });
+
+  test('is sent at once where the answer shows nothing new', async () => {
+    const fixture = await counting();
+    await increment(fixture);
+    await fixture.notes.save({ ...KNOWN, count: 1, text: 'ours' });
+
+    await sync(fixture);
+
+    expect(fixture.remote.attempts).toHaveLength(2);
+    expect(server(fixture)).toEqual({ ...OURS, count: 1 });
+  });
+});
+
+describe('a command that the app cannot apply to what others have made of its row', () => {
+  const tagging = (): Promise<BackendFixture> =>
+    known({
+      applyCommand: (note) => {
+        if (note.done === true) throw new TypeError('this app counts on open notes');
+        return { ...note, count: (note.count ?? 0) + 1 };
+      },
+    });
+
+  test('is sent, and holds up nothing', async () => {
+    const fixture = await tagging();
+    for (let i = 0; i < 2; i += 1) await increment(fixture);
+    await fixture.notes.save({ id: 'b', text: 'beside it' });
+    fixture.remote.server.set('notes', 'a', THEIRS);
+
+    await sync(fixture);
+
+    expect(server(fixture)).toEqual({ ...THEIRS, count: 2 });
+    expect(fixture.remote.server.value('notes', 'b')).toEqual({ id: 'b', text: 'beside it' });
+    expect(await fixture.notes.pendingChanges()).toEqual([]);
+  });
+
+  test('does not keep a pull from its news', async () => {
+    const fixture = await tagging();
+    await increment(fixture);
+    fixture.remote.server.set('notes', 'news', { id: 'news' });
+
+    await othersChange(fixture, THEIRS);
+
+    expect(await fixture.notes.get('news', { policy: 'cache-only' })).toEqual({ id: 'news' });
   });
 });
 

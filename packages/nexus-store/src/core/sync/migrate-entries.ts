@@ -2,9 +2,10 @@ import type { Operation } from '../model/entry.ts';
 import { decodeValue, encodeValue } from '../model/value-codec.ts';
 import type { Claim } from '../queue/claim.ts';
 import { settleRowOf } from '../queue/fold.ts';
-import { detailOf, withDetail, type EntryRecord } from '../queue/records.ts';
+import { detailOf, withDetail, type EntryRecord, type RowRecord } from '../queue/records.ts';
 import { recountBytes } from '../queue/removal.ts';
 import type { Settlement } from '../queue/settle.ts';
+import { requireSound } from './migrated-payload.ts';
 import { failureWith } from './outcome-check.ts';
 import { limitedSignal, withPatience } from './patience.ts';
 import type { SyncContext } from './sync-context.ts';
@@ -47,7 +48,7 @@ export async function migrateEntries(
       continue;
     }
     try {
-      const migrated = await migrateEntry(context, entry, signal);
+      const migrated = await migrateEntry(context, entry, claim.rows.get(entry.seq), signal);
       changed.push(migrated);
       entries.push(migrated);
     } catch (error) {
@@ -89,6 +90,7 @@ function failure(context: SyncContext, error: unknown): Settlement {
 async function migrateEntry(
   context: SyncContext,
   entry: EntryRecord,
+  row: RowRecord | undefined,
   outer: AbortSignal,
 ): Promise<EntryRecord> {
   const { timers, ids } = context.runtime;
@@ -114,9 +116,11 @@ async function migrateEntry(
         throw new Error('migrate did not come back in time');
       },
     );
+    const text = encodeValue(payload);
+    requireSound(decodeValue(text), entry, row, context.rulesOf(entry.collection));
     const key = entry.ambiguous === null ? entry.idempotencyKey : ids.uuid();
     return withDetail(
-      { ...entry, payload: encodeValue(payload), idempotencyKey: key },
+      { ...entry, payload: text, idempotencyKey: key },
       { schemaVersion: target?.schemaVersion },
     );
   } finally {

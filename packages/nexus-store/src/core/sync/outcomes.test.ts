@@ -384,6 +384,109 @@ describe('a broken remote', () => {
     expect(await only(fixture)).toMatchObject({ isAmbiguous: true, state: 'pending' });
   });
 
+  test.each([
+    ['a number', { kind: 'applied', version: 5 }],
+    ['an object', { kind: 'applied', version: { at: 5 } }],
+    ['a number, and a value', { kind: 'applied', version: 5, value: { id: 'a', text: 'theirs' } }],
+  ])('whose version is %s has applied the entry all the same', async (_, outcome) => {
+    const fixture = world({ remote: memoryRemote({ hints: false, pull: false }) });
+    fixture.remote.answerNext(() => outcome as never);
+    await fixture.notes.save({ id: 'a', text: 'mine' });
+
+    const report = await fixture.wait(fixture.backend.sync());
+
+    expect(report).toMatchObject({ pushed: 1, remaining: 0 });
+    const value = 'value' in outcome ? outcome.value : { id: 'a', text: 'mine' };
+    expect(await fixture.notes.get('a')).toEqual(value);
+    await fixture.notes.patch('a', { at: 1 });
+    await fixture.wait(fixture.backend.sync());
+    expect(fixture.remote.attempts.at(-1)?.batch[0]).toMatchObject({ baseVersion: null });
+  });
+
+  const circle: { self?: unknown } = {};
+  circle.self = circle;
+  const anything: readonly [string, unknown][] = [
+    ['nothing', undefined],
+    ['a text', 'boom'],
+    ['a number', 1n],
+    ['a circle', circle],
+    ['a function', () => 1],
+  ];
+
+  test.each(anything)(
+    'with %s in every part of its outcomes keeps every entry',
+    async (_, junk) => {
+      const fixture = world();
+      const ids: Record<string, unknown> = {
+        conflict: { version: junk, remote: () => junk, failure: junk },
+        rejected: { failure: { code: junk, at: junk, detail: junk, status: junk, more: junk } },
+        tooLarge: { failure: { code: junk, at: junk, detail: junk, status: junk, more: junk } },
+        retry: {
+          scope: junk,
+          ambiguous: junk,
+          retryAfterMs: junk,
+          withheld: junk,
+          upgradeRequired: junk,
+          failure: { code: junk, at: junk, detail: junk, status: junk, more: junk },
+        },
+        bare: { failure: junk },
+      };
+      const kinds: Record<string, string> = { tooLarge: 'too-large', bare: 'rejected' };
+      fixture.remote.answerNext(({ entityId }) => {
+        const kind = kinds[String(entityId)] ?? String(entityId);
+        return { kind, ...(ids[String(entityId)] as object) } as never;
+      });
+      await fixture.notes.saveAll(Object.keys(ids).map((id) => ({ id })));
+
+      await fixture.wait(fixture.backend.sync());
+
+      const all = [
+        ...(await fixture.backend.pendingChanges()),
+        ...(await fixture.backend.deadLetters()),
+      ];
+      expect(all.map(({ entityId }) => String(entityId)).sort()).toEqual(Object.keys(ids).sort());
+      expect(all.filter(({ state }) => state === 'claimed')).toEqual([]);
+      for (const { lastFailure } of all) {
+        expect(lastFailure?.code).toMatch(/^(remote\/|store\/|boom$)/);
+        expect(lastFailure?.at).toSatisfy(Number.isFinite);
+      }
+    },
+  );
+
+  test.each([
+    ['cannot be stored', circle],
+    ['has another id', { id: 'zz' }],
+  ])('whose side of a conflict %s deletes nothing', async (_, remote) => {
+    const fixture = world({
+      remote: memoryRemote({ hints: false, pull: false }),
+      store: { conflict: 'server-wins' },
+    });
+    fixture.remote.answerNext(() => ({ kind: 'conflict', remote, version: '7' }) as never);
+    await fixture.notes.save({ id: 'a', text: 'mine' });
+
+    const report = await fixture.wait(fixture.backend.sync());
+
+    expect(report).toMatchObject({ pushed: 0, remaining: 1 });
+    expect(await fixture.notes.get('a')).toEqual({ id: 'a', text: 'mine' });
+    expect(await only(fixture)).toMatchObject({
+      state: 'pending',
+      lastFailure: { code: 'store/conflict' },
+    });
+  });
+
+  test('that gives a list with holes keeps its entries, ambiguous', async () => {
+    const fixture = world();
+    fixture.remote.push = async ({ length }) => Object.assign([] as Outcome[], { length });
+
+    await syncTwo(fixture);
+
+    const held = await fixture.backend.pendingChanges();
+    expect(held.map(({ state, isAmbiguous }) => [state, isAmbiguous])).toEqual([
+      ['pending', true],
+      ['pending', true],
+    ]);
+  });
+
   test('whose value cannot be stored has applied the entry all the same', async () => {
     const fixture = world({ remote: memoryRemote({ hints: false, pull: false }) });
     fixture.remote.answerNext(() => ({ kind: 'applied', version: '7', value: () => {} }));

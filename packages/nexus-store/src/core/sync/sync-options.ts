@@ -20,7 +20,7 @@ export interface SyncOptions {
   readonly deadline?: number;
   /**
    * The longest it may take. The earlier of both counts. Of less than five seconds only the first half begins
-   * to send; in less than 150 milliseconds nothing is sent. `low` entries go only while ten seconds are left.
+   * to send; in less than 134 milliseconds nothing is sent. `low` entries go only while ten seconds are left.
    */
   readonly budget?: Duration;
   /** Stops it: what is under way becomes ambiguous and is sent again later with the same key. */

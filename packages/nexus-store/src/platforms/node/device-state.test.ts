@@ -7,8 +7,8 @@ import { UNKNOWN_DEVICE } from '../../core/ports/device-state.ts';
 import { createVirtualRuntime } from '../../testing/virtual-runtime.ts';
 import { drainBeforeQuit } from './drain-before-quit.ts';
 import { ElectronDeviceState } from './electron-device-state.ts';
-import { nodeDeviceState } from './index.ts';
-import { NodeDeviceState } from './node-device-state.ts';
+import { nodeDeviceState, nodeScheduler } from './index.ts';
+import { NodeDeviceState, nodeSources } from './node-device-state.ts';
 import { powerFromKernel, powerFromSystemInformation } from './power.ts';
 
 let folder: string;
@@ -70,6 +70,33 @@ describe('power as the Linux kernel tells it', () => {
     expect(await powerFromKernel(join(folder, 'none'))).toEqual(unknown);
   });
 });
+
+test.runIf(process.platform === 'linux')(
+  'a machine without battery and charger names the constraints that it cannot keep',
+  async () => {
+    const runtime = createVirtualRuntime(1);
+    const schedule = async () => {
+      const deviceState = new NodeDeviceState(runtime, nodeSources(runtime, {}, folder));
+      const scheduler = nodeScheduler({ runtime, deviceState });
+      const result = await scheduler.schedule({
+        id: 'a',
+        kind: 'periodic',
+        intervalMs: 60_000,
+        constraints: { requiresCharging: true, requiresBatteryNotLow: true },
+      });
+      scheduler.dispose();
+      return result.ok ? result.weakened.map(({ field }) => field) : result.code;
+    };
+    supply('hidpp_battery_0', { type: 'Battery', scope: 'Device', status: 'Discharging' });
+
+    expect(await schedule()).toEqual([
+      'constraints.requiresCharging',
+      'constraints.requiresBatteryNotLow',
+    ]);
+    supply('BAT0', { type: 'Battery', status: 'Discharging', capacity: '80' });
+    expect(await schedule()).toEqual([]);
+  },
+);
 
 describe('power as systeminformation tells it', () => {
   test.each([

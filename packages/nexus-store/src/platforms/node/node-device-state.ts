@@ -7,7 +7,9 @@ import { ChangePoll } from './change-poll.ts';
 import {
   powerFromKernel,
   powerFromSystemInformation,
+  POWER_SUPPLIES,
   rarely,
+  tellsPower,
   UNKNOWN_POWER,
   type PowerFacts,
   type SystemInformationLike,
@@ -99,10 +101,15 @@ export class NodeDeviceState implements TellingDeviceState {
   }
 }
 
-export function nodeSources(runtime: Runtime, options: NodeDeviceOptions): NodeSources {
+/** @param powerSupplies where Linux tells of chargers and batteries */
+export function nodeSources(
+  runtime: Runtime,
+  options: NodeDeviceOptions,
+  powerSupplies: string = POWER_SUPPLIES,
+): NodeSources {
   const { systemInformation, path } = options;
   return {
-    power: powerSource(runtime, systemInformation),
+    power: powerSource(runtime, systemInformation, powerSupplies),
     addresses,
     isStorageLow: path === undefined ? null : () => isStorageLow(path),
   };
@@ -111,11 +118,13 @@ export function nodeSources(runtime: Runtime, options: NodeDeviceOptions): NodeS
 function powerSource(
   runtime: Runtime,
   systemInformation: SystemInformationLike | undefined,
+  supplies: string,
 ): NodeSources['power'] {
   if (systemInformation !== undefined) {
     return rarely(runtime.clock, () => powerFromSystemInformation(systemInformation));
   }
-  return process.platform === 'linux' ? () => powerFromKernel() : null;
+  const tells = process.platform === 'linux' && tellsPower(supplies);
+  return tells ? () => powerFromKernel(supplies) : null;
 }
 
 /** Every address by which others may be reached; those a machine gives itself lead nowhere. */

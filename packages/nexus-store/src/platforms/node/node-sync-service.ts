@@ -26,7 +26,7 @@ import type { StoreBackend } from '../../core/store/store-backend.ts';
 import { ExitDrain, type Drainable } from './exit-drain.ts';
 import { ForeignCommits } from './foreign-commits.ts';
 import { NodeDeviceState, nodeSources } from './node-device-state.ts';
-import { DEVICE_STATE, SYSTEM_INFORMATION } from './option-kinds.ts';
+import { DEVICE_STATE, PATH, SYSTEM_INFORMATION } from './option-kinds.ts';
 import type { SystemInformationLike } from './power.ts';
 import { TimerScheduler } from '../../core/background/timer-scheduler.ts';
 import { uptimeMs } from './uptime.ts';
@@ -68,7 +68,7 @@ const OPTIONS: Kinds<NodeSyncServiceOptions> = {
   id: NAME,
   scheduler: objectWith('a scheduler', 'schedule', 'cancel', 'pending'),
   deviceState: DEVICE_STATE,
-  path: NAME,
+  path: PATH,
   systemInformation: SYSTEM_INFORMATION,
   drainOnExit: FLAG,
   grace: DURATION,

@@ -19,6 +19,11 @@ export interface WithRuntime {
   readonly runtime?: Runtime;
 }
 
+/** Node refuses a path with a zero character, wherever it first meets it. */
+export const PATH: Kind = {
+  said: `${NAME.said}, without zero characters`,
+  fits: (value) => NAME.fits(value) && !(value as string).includes('\0'),
+};
 export const DEVICE_STATE: Kind = objectWith('a device state', 'read', 'onChange');
 export const SYSTEM_INFORMATION: Kind = objectWith('the package systeminformation', 'battery');
 
@@ -33,7 +38,7 @@ export const SCHEDULER_OPTIONS: Kinds<TimerSchedulerOptions & WithRuntime> = {
 export const NODE_DEVICE_OPTIONS: Kinds<NodeDeviceOptions & WithRuntime> = {
   runtime: RUNTIME,
   systemInformation: SYSTEM_INFORMATION,
-  path: NAME,
+  path: PATH,
   poll: POSITIVE_DURATION,
   appState: oneOf('foreground', 'headless'),
 };

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../core/ports/runtime.ts';
@@ -38,14 +39,39 @@ export async function powerFromSystemInformation(
 /** Where Linux tells of chargers and batteries. */
 export const POWER_SUPPLIES = '/sys/class/power_supply';
 
+/**
+ * Whether the kernel will have anything to say of the machine's power: a server has neither battery nor charger,
+ * and then no constraint can be kept by it.
+ */
+export function tellsPower(folder: string = POWER_SUPPLIES): boolean {
+  const read = (name: string, field: string): string => {
+    try {
+      return readFileSync(join(folder, name, field), 'utf8').trim();
+    } catch {
+      return '';
+    }
+  };
+  try {
+    return readdirSync(folder).some((name) =>
+      isOurs({ type: read(name, 'type'), scope: read(name, 'scope') }),
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** The batteries of mice and keyboards are of scope Device. */
+function isOurs({ type, scope }: { readonly type: string; readonly scope: string }): boolean {
+  return type !== '' && scope !== 'Device';
+}
+
 /** Power as the Linux kernel tells it, in a few small files: no package is needed for that. */
 export async function powerFromKernel(folder: string = POWER_SUPPLIES): Promise<PowerFacts> {
   const names = await readdir(folder).catch(() => []);
   const supplies = await Promise.all(names.map((name) => readSupply(join(folder, name))));
-  // The batteries of mice and keyboards are of scope Device.
-  const ours = supplies.filter(({ scope }) => scope !== 'Device');
+  const ours = supplies.filter(isOurs);
   const batteries = ours.filter(({ type }) => type === 'Battery');
-  const chargers = ours.filter(({ type }) => type !== 'Battery' && type !== '');
+  const chargers = ours.filter(({ type }) => type !== 'Battery');
   if (batteries.length === 0 && chargers.length === 0) return UNKNOWN_POWER;
   const isPowered =
     chargers.some(({ online }) => online === '1') ||

@@ -31,6 +31,37 @@ test('yield lets events in on React Native, whose setImmediate is a microtask', 
   expect(await letsEventsIn()).toBe(true);
 });
 
+test('timers keep the process alive while somebody holds them, those set before and those set since', async () => {
+  const { createStandardRuntime } = await import('./standard-runtime.ts');
+  const set: NodeJS.Timeout[] = [];
+  const real = setTimeout;
+  vi.stubGlobal('setTimeout', (callback: () => void, delayMs: number) => {
+    const timer = real(callback, delayMs);
+    set.push(timer);
+    return timer;
+  });
+  const { timers } = createStandardRuntime();
+  const other = createStandardRuntime().timers;
+  const later = (of: typeof timers): (() => void) => of.after(60_000, () => {});
+  const held = (): boolean[] => set.map((timer) => timer.hasRef());
+  const cancels = [later(timers), later(other)];
+
+  const releases = [timers.hold?.(), timers.hold?.()];
+  cancels.push(later(timers));
+  const whileHeld = held();
+  releases[0]?.();
+  releases[0]?.();
+  const byOne = held();
+  releases[1]?.();
+  cancels.push(later(timers));
+  const byNone = held();
+  for (const cancel of cancels) cancel();
+
+  expect(whileHeld).toEqual([true, false, true]);
+  expect(byOne).toEqual(whileHeld);
+  expect(byNone).toEqual([false, false, false, false]);
+});
+
 test('without a logger of its own an app hears of failures that nobody else is told of, and of nothing else', async () => {
   const { createBackend, createStandardRuntime, NexusStore } = await import('../../index.ts');
   const { memoryStorage } = await import('../../storage/memory/index.ts');

@@ -25,7 +25,7 @@ export function createStandardRuntime(options: StandardRuntimeOptions = {}): Run
   const random = standardRandom();
   return {
     clock,
-    timers,
+    timers: standardTimers(),
     random,
     ids: createIds(clock, random),
     logger: options.logger ?? failuresToConsole,
@@ -54,19 +54,43 @@ const failuresToConsole: Logger = {
 const elapsed: () => number =
   typeof performance === 'undefined' ? () => Date.now() : () => performance.now();
 
-/** Node's timers keep the process alive unless told otherwise; a queue should not. */
+/** Node's timers keep the process alive unless told otherwise; a queue should not, unless it is awaited. */
 interface NodeTimer {
+  ref?: () => void;
   unref?: () => void;
 }
 
-const timers: Timers = {
-  after: (delayMs, callback) => {
-    const timer = setTimeout(callback, delayMs);
-    (timer as unknown as NodeTimer).unref?.();
-    return () => clearTimeout(timer);
-  },
-  yield: () => new Promise((resolve) => nextTurn(resolve)),
-};
+/** Each runtime has its own: what is awaited of one backend is not asked of another. */
+function standardTimers(): Timers {
+  const set = new Set<NodeTimer>();
+  let holders = 0;
+  return {
+    after: (delayMs, callback) => {
+      const timer = setTimeout(() => {
+        set.delete(timer);
+        callback();
+      }, delayMs) as unknown as NodeTimer;
+      set.add(timer);
+      if (holders === 0) timer.unref?.();
+      return () => {
+        set.delete(timer);
+        clearTimeout(timer as unknown as number);
+      };
+    },
+    yield: () => new Promise((resolve) => nextTurn(resolve)),
+    hold: () => {
+      holders += 1;
+      if (holders === 1) for (const timer of set) timer.ref?.();
+      let isHeld = true;
+      return () => {
+        if (!isHeld) return;
+        isHeld = false;
+        holders -= 1;
+        if (holders === 0) for (const timer of set) timer.unref?.();
+      };
+    },
+  };
+}
 
 const nextTurn: (callback: () => void) => void = chooseNextTurn();
 

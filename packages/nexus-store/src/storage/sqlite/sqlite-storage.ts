@@ -311,9 +311,14 @@ class SqliteHandle implements Storage {
 }
 
 function checkedPath(path: unknown): string {
-  if (typeof path === 'string' && path !== '' && path !== ':memory:') return path;
-  throw new UsageError(
-    'usage/invalid-argument',
-    'path must name a database file; memoryStorage() keeps data in memory',
-  );
+  if (typeof path !== 'string' || path === '' || path === ':memory:') {
+    throw new UsageError(
+      'usage/invalid-argument',
+      'path must name a database file; memoryStorage() keeps data in memory',
+    );
+  }
+  // Half of what reads it would take what comes before the zero for the name.
+  if (path.includes('\0'))
+    throw new UsageError('usage/invalid-argument', 'path must not hold a zero character');
+  return path;
 }

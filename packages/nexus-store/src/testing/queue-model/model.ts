@@ -5,7 +5,12 @@ import { WritingModel } from './writing-model.ts';
 /** How entries end, and what people do with them. */
 export class Model extends WritingModel {
   /** @returns true if what is known of the row is newer than the answer */
-  complete(entry: ModelEntry, answer: Value | undefined, isOvertaken: boolean): boolean {
+  complete(
+    entry: ModelEntry,
+    answer: Value | undefined,
+    version: string | null,
+    isOvertaken: boolean,
+  ): boolean {
     const { lane } = entry;
     const server = this.serverOf(lane);
     if (entry.isDetached) {
@@ -15,22 +20,36 @@ export class Model extends WritingModel {
     const isUnsure = entry.isRevived && this.setting.isPulled;
     const isNewer = isOvertaken || isUnsure || entry.pinned?.isInherited === false;
     const isPulled = isNewer || entry.isEchoed;
-    if (!isPulled) this.server.set(lane, answer === undefined ? this.apply(server, entry) : answer);
+    const expected = this.applied(entry, server);
+    if (!isPulled) this.server.set(lane, answer === undefined ? expected : answer);
+    const before = this.versionOf(lane);
+    if (!isPulled) this.version.set(lane, version);
     const wasHead = this.lane(lane)[0] === entry;
+    const wasLong = this.lane(lane).length > 1 && !isPulled;
     this.remove(entry);
     const [head] = this.lane(lane);
     if (head === undefined) this.value.set(lane, this.serverOf(lane));
     else if (answer !== undefined || isPulled || !wasHead) this.refold(lane);
     const { pinned } = entry;
-    if (pinned !== undefined && (isPulled || entry.operation === 'command'))
-      this.handOn(entry, this.apply(pinned.value, entry));
+    const isCommand = entry.operation === 'command';
+    if (pinned !== undefined && (isPulled || isCommand)) {
+      const isUnchanged = !isCommand && !entry.isEchoed;
+      const made = (isUnchanged ? version : null) ?? pinned.version;
+      this.handOn(entry, { ...pinned, version: made, value: this.madeBy(entry, pinned) });
+    }
+    const isNews = answer !== undefined && answer !== null && expected !== null;
+    const hasNews = isNews && JSON.stringify(answer) !== JSON.stringify(expected);
+    if (isCommand && pinned === undefined && wasLong && hasNews) {
+      const made = { version: before, value: expected, isInherited: true, hasOwn: false };
+      this.handOn(entry, made);
+      this.markStale(lane);
+    }
     return isNewer;
   }
 
-  /** What follows an entry was made on this, where nothing older is known. */
-  handOn({ lane, seq }: ModelEntry, value: Value): void {
-    const next = this.lane(lane).find((other) => other.seq > seq);
-    if (next !== undefined) next.pinned ??= { value, isInherited: true };
+  /** What the row is expected to be once an entry has taken effect. */
+  applied(entry: ModelEntry, server: Value): Value {
+    return entry.isEchoed ? server : this.apply(server, entry);
   }
 
   bury(entry: ModelEntry): void {
@@ -50,7 +69,9 @@ export class Model extends WritingModel {
   detachAll(entries: readonly ModelEntry[]): void {
     const mates = entries.flatMap((entry) => this.unit(entry));
     for (const entry of entries) {
-      if (entry.pinned !== undefined && !entry.isDetached) this.handOn(entry, entry.pinned.value);
+      const { pinned, isStale } = entry;
+      const hasBase = entry.operation !== 'command';
+      const madeOn = hasBase ? { ...this.baseOf(entry), hasOwn: false } : undefined;
       Object.assign(entry, {
         state: 'dead',
         notBefore: null,
@@ -58,36 +79,53 @@ export class Model extends WritingModel {
         isDetached: true,
         isEchoed: false,
         pinned: undefined,
+        isStale: false,
+        madeOn,
         group: undefined,
         followed: [...entry.after],
         after: new Set(),
       });
       for (const { after } of this.entries) after.delete(entry.seq);
+      if (pinned !== undefined) this.handOn(entry, pinned);
+      this.passStale({ ...entry, isStale });
     }
     for (const mate of mates) this.buryOne(mate);
   }
 
-  rebase(entry: ModelEntry, use: ConflictDecision['use'], remote: Value, merged: Value): void {
+  rebase(
+    entry: ModelEntry,
+    { use, remote: { version } }: ConflictDecision,
+    remote: Value,
+    merged: Value,
+  ): void {
     const { lane } = entry;
-    const base = entry.pinned === undefined ? this.serverOf(lane) : entry.pinned.value;
-    let made = this.apply(base, entry);
+    const known = this.baseOf(entry);
+    const base = known.value;
+    let made = this.madeBy(entry, known);
     for (const other of this.lane(lane).filter(({ seq }) => seq > entry.seq)) {
       if (entry.group === undefined || other.group !== entry.group) {
-        other.pinned ??= { value: made, isInherited: true };
+        const { version: madeOn } = known;
+        other.pinned ??= { version: madeOn, value: made, isInherited: true, hasOwn: false };
         break;
       }
       made = this.apply(made, other);
     }
     this.server.set(lane, remote);
+    this.version.set(lane, version);
+    if (this.lane(lane).at(-1) !== entry) this.markStale(lane);
+    const next = this.lane(lane).find(({ seq }) => seq > entry.seq);
     if (use === 'remote') {
       this.remove(entry);
-      if (entry.pinned !== undefined) this.handOn(entry, entry.pinned.value);
+      if (entry.pinned !== undefined) this.handOn(entry, entry.pinned);
+      this.passStale(entry);
     } else {
+      if (use === 'local' && next?.pinned?.version === version) next.pinned = undefined;
       Object.assign(entry, {
         state: null,
         ambiguous: 0,
         notBefore: null,
         pinned: undefined,
+        isStale: false,
         isEchoed: false,
         isRevived: false,
       });
@@ -129,8 +167,9 @@ export class Model extends WritingModel {
   revert(unit: readonly ModelEntry[]): void {
     for (const member of unit) {
       this.remove(member);
-      if (member.pinned !== undefined && !member.isDetached)
-        this.handOn(member, member.pinned.value);
+      if (member.isDetached) continue;
+      if (member.pinned !== undefined) this.handOn(member, member.pinned);
+      this.passStale(member);
     }
     for (const member of unit) if (!member.isDetached) this.refold(member.lane);
   }
@@ -179,9 +218,11 @@ export class Model extends WritingModel {
       if (!isFresh(entry) || !isFresh(next)) return true;
       if (next.group !== undefined || next.after.size > 0 || next.operation === 'create')
         return true;
+      if (next.pinned !== undefined) return true;
       const { key, ambiguous } = entry;
       this.entries = this.entries.filter((other) => other !== next);
-      const effect = this.coalesceInto(entry, next);
+      const effect = this.coalesceInto(entry, next, false);
+      if (effect !== undefined) this.passStale(next);
       if (effect === undefined) {
         this.entries = [...this.entries, next].sort((a, b) => a.seq - b.seq);
         return true;
@@ -235,10 +276,19 @@ export class Model extends WritingModel {
         this.entries = before;
         return error;
       }
-      this.append({ ...again, seq: this.nextSeq++ }, entry.followed);
+      this.appendAgain({ ...again, seq: this.nextSeq++ }, entry.followed);
       return this.isPlacedReady([this.entries.at(-1) as ModelEntry]) ? 'queued' : 'blocked';
     }
-    this.append(again, entry.followed);
+    this.appendAgain(again, entry.followed);
     return this.isPlacedReady([again]) ? 'queued' : 'blocked';
+  }
+
+  /** What is back was made on what it was made on then. */
+  appendAgain(entry: ModelEntry, after: readonly number[]): void {
+    const { lane, madeOn } = entry;
+    this.append(entry, after);
+    const isOther = madeOn !== undefined && madeOn.version !== this.versionOf(lane);
+    if (madeOn !== undefined) entry.pinned = isOther ? { ...madeOn, isInherited: true } : undefined;
+    entry.madeOn = undefined;
   }
 }

@@ -27,7 +27,20 @@ export interface ModelEntry {
   isRevived: boolean;
   /** What it came after when it left its lane. */
   followed: readonly number[];
-  pinned: { value: Value; isInherited: boolean } | undefined;
+  pinned: ModelPin | undefined;
+  /** The last behind others, made before what others have changed since. */
+  isStale: boolean;
+  /** Of one that left its lane: what it was made on. */
+  madeOn: ModelPin | undefined;
+}
+
+/** The row that an entry was made on. */
+export interface ModelPin {
+  readonly version: string | null;
+  readonly value: Value;
+  readonly isInherited: boolean;
+  /** The value holds the effect of the entry itself. */
+  readonly hasOwn: boolean;
 }
 
 interface Lease {

@@ -77,7 +77,8 @@ export function settleStep(run: Run, which: number, how: readonly number[]): Ste
         const isOvertaken = overtaken.some(
           ({ group, lane }) => group !== undefined && group === entry.group && lane === entry.lane,
         );
-        if (model.complete(entry, answer, isOvertaken)) overtaken.push(entry);
+        const version = (settlement.kind === 'complete' ? settlement.version : null) ?? null;
+        if (model.complete(entry, answer, version, isOvertaken)) overtaken.push(entry);
       }
       for (const entry of chosen) {
         const settlement = settlements.get(entry.seq) as Settlement;
@@ -120,7 +121,7 @@ function settleInModel(model: Model, entry: ModelEntry, settlement: Settlement):
       if (settlement.use !== 'remote') entry.key = settlement.idempotencyKey;
       model.rebase(
         entry,
-        settlement.use,
+        settlement,
         valueOfText(settlement.remote.value) as Value,
         valueOfText(settlement.merged ?? null) as Value,
       );

@@ -181,7 +181,7 @@ function controlStep(run: Run, kind: string, which: number, how: number): Step |
           if (use !== ('remote' as string)) entry.key = idempotencyKey;
           model.rebase(
             entry,
-            use,
+            decision,
             valueOfText(remote.value) as Value,
             valueOfText(decision.merged) as Value,
           );
@@ -211,14 +211,16 @@ function pullStep(run: Run, laneIndex: number, number: number | null, isEcho: bo
       if (head === undefined) {
         model.value.set(lane, remote);
         model.server.set(lane, remote);
+        model.version.set(lane, version);
         return;
       }
       if (isEcho) Object.assign(head, { isEchoed: true, ambiguous: 1 });
       else {
-        const { value } = head.pinned ?? { value: model.serverOf(lane) };
-        head.pinned = { value, isInherited: false };
+        head.pinned = { ...model.baseOf(head), isInherited: false };
+        model.markStale(lane);
       }
       model.server.set(lane, remote);
+      model.version.set(lane, version);
       model.refold(lane);
     },
   };

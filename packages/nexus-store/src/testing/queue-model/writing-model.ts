@@ -1,6 +1,6 @@
 import type { PriorityRank } from '../../core/model/priority.ts';
 import type { OnRejected } from '../../core/queue/collection-rules.ts';
-import { OrderModel, type ModelEntry, type Value } from './order-model.ts';
+import { OrderModel, type ModelEntry, type ModelPin, type Value } from './order-model.ts';
 
 export interface Mutate {
   readonly lane: string;
@@ -24,6 +24,7 @@ export interface ModelSetting {
 export class WritingModel extends OrderModel {
   readonly server: Map<string, Value> = new Map();
   readonly value: Map<string, Value> = new Map();
+  readonly version: Map<string, string | null> = new Map();
   readonly setting: ModelSetting;
 
   constructor(setting: ModelSetting) {
@@ -39,10 +40,53 @@ export class WritingModel extends OrderModel {
     return this.server.get(lane) ?? null;
   }
 
-  apply(value: Value, entry: Pick<ModelEntry, 'operation' | 'payload' | 'isPatch'>): Value {
+  /** Nothing is known of a row that is gone. */
+  versionOf(lane: string): string | null {
+    const isGone = this.lane(lane).length === 0 && this.localOf(lane) === null;
+    return isGone ? null : (this.version.get(lane) ?? null);
+  }
+
+  apply(
+    value: Value,
+    entry: Pick<ModelEntry, 'operation' | 'payload' | 'isPatch' | 'pinned'>,
+  ): Value {
     if (entry.operation === 'delete') return null;
     if (entry.operation === 'command') return value === null ? null : add(value, entry.payload);
-    return entry.isPatch ? { ...value, ...entry.payload } : entry.payload;
+    // Of what others have deleted a patch shows the rest as it was.
+    return entry.isPatch ? { ...(value ?? entry.pinned?.value), ...entry.payload } : entry.payload;
+  }
+
+  /** What an entry was made on, if nothing stands before it. */
+  baseOf(entry: ModelEntry): ModelPin {
+    const { lane, isEchoed } = entry;
+    const row = { version: this.versionOf(lane), value: this.serverOf(lane) };
+    return entry.pinned ?? { ...row, isInherited: false, hasOwn: isEchoed };
+  }
+
+  madeBy(entry: ModelEntry, base: ModelPin): Value {
+    return base.hasOwn ? base.value : this.apply(base.value, entry);
+  }
+
+  /** Whoever writes behind it sees nothing that it was not made on. */
+  knowsRow({ lane, pinned, isStale }: ModelEntry): boolean {
+    return !isStale && (pinned === undefined || pinned.version === this.versionOf(lane));
+  }
+
+  seenNow(lane: string): ModelPin {
+    const [version, value] = [this.versionOf(lane), this.localOf(lane)];
+    return { version, value, isInherited: true, hasOwn: false };
+  }
+
+  /** Others have changed the row: the last of its lane does not know. */
+  markStale(lane: string): void {
+    const [, ...behind] = this.lane(lane);
+    const tail = behind.at(-1);
+    if (tail !== undefined) tail.isStale = true;
+  }
+
+  /** What was the last of its lane has left it. */
+  passStale({ lane, seq, isStale }: ModelEntry): void {
+    if (isStale && (this.lane(lane).at(-1)?.seq ?? Infinity) < seq) this.markStale(lane);
   }
 
   fold(lane: string, entries: readonly ModelEntry[] = this.lane(lane)): Value {
@@ -89,6 +133,8 @@ export class WritingModel extends OrderModel {
       isRevived: false,
       followed: [],
       pinned: undefined,
+      isStale: false,
+      madeOn: undefined,
     };
     const isFresh =
       tail !== undefined && tail.state === null && tail.fence === null && tail.ambiguous !== 1;
@@ -105,7 +151,11 @@ export class WritingModel extends OrderModel {
   }
 
   append(entry: ModelEntry, after: readonly number[]): string {
-    const { lane } = entry;
+    const { lane, operation } = entry;
+    const tail = this.lane(lane).at(-1);
+    const hasBase = operation === 'update' || operation === 'delete';
+    if (tail === undefined) this.version.set(lane, this.versionOf(lane));
+    else if (hasBase && !this.knowsRow(tail)) entry.pinned = this.seenNow(lane);
     if (this.lane(lane).length === 0) this.server.set(lane, this.localOf(lane));
     for (const seq of after) {
       const earlier = this.entries.find((other) => other.seq === seq);
@@ -118,6 +168,19 @@ export class WritingModel extends OrderModel {
     return 'appended';
   }
 
+  /**
+   * What follows an entry was made on this, where nothing older is known. Whoever wrote a whole value behind it may
+   * not have seen what it hid.
+   */
+  handOn({ lane, seq }: ModelEntry, pin: ModelPin): void {
+    const next = this.lane(lane).find((other) => other.seq > seq);
+    if (next === undefined) return;
+    const isWhole = next.operation === 'update' && !next.isPatch;
+    if (next.pinned === undefined) next.pinned = { ...pin, isInherited: true, hasOwn: false };
+    else if (isWhole && next.pinned.version === this.versionOf(lane))
+      next.pinned = { ...next.pinned, version: pin.version };
+  }
+
   /** What others come after does not turn into its delete. */
   isPrerequisite({ seq }: ModelEntry): boolean {
     return this.entries.some(({ after }) => after.has(seq));
@@ -128,9 +191,26 @@ export class WritingModel extends OrderModel {
     return [a, b].includes(null) ? null : Math.max(Number(a), Number(b));
   }
 
-  /** The table, with a fresh entry waiting. */
-  coalesceInto(tail: ModelEntry, next: Omit<ModelEntry, 'seq'>): string | undefined {
+  /**
+   * The table, with a fresh entry waiting.
+   *
+   * @param isNew whether the later one is made now, by somebody who sees the row as it is
+   */
+  coalesceInto(
+    tail: ModelEntry,
+    next: Omit<ModelEntry, 'seq'>,
+    isNew: boolean = true,
+  ): string | undefined {
     const { lane } = tail;
+    const isBlind = isNew && !this.knowsRow(tail);
+    const isHead = this.lane(lane)[0] === tail;
+    const seen = { pinned: isHead ? undefined : this.seenNow(lane), isStale: false };
+    const deleted = {
+      operation: 'delete',
+      payload: null,
+      isPatch: false,
+      ...(isBlind ? seen : {}),
+    } as const;
     const priority = Math.min(tail.priority, next.priority) as PriorityRank;
     const merge = (change: Partial<ModelEntry>): string => {
       const key = tail.ambiguous === null ? tail.key : next.key;
@@ -162,15 +242,17 @@ export class WritingModel extends OrderModel {
           ) === null
         ) {
           this.remove(tail);
+          if (tail.pinned !== undefined) this.handOn(tail, tail.pinned);
+          this.passStale(tail);
           this.refold(lane);
           return 'vanished';
         }
         this.value.set(lane, null);
-        return merge({ operation: 'delete', payload: null, isPatch: false });
+        return merge(deleted);
       case 'update delete':
         if (this.isPrerequisite(tail)) return undefined;
         this.value.set(lane, null);
-        return merge({ operation: 'delete', payload: null, isPatch: false });
+        return merge(deleted);
       case 'command command': {
         if (!this.setting.merges) return undefined;
         this.value.set(lane, this.apply(this.localOf(lane), next));
@@ -180,6 +262,7 @@ export class WritingModel extends OrderModel {
       case 'update update':
       case 'create create':
       case 'update create': {
+        if (isBlind) return undefined;
         this.value.set(lane, this.apply(this.localOf(lane), next));
         if (next.isPatch) return merge({ payload: { ...tail.payload, ...next.payload } });
         return merge({ payload: next.payload, isPatch: false });
