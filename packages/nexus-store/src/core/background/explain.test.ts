@@ -17,6 +17,8 @@ const pending: SyncStatus = {
 };
 const failure = { code: 'remote/server', status: 503, at: NOW - 1 };
 
+const sent: Partial<SyncStatus> = { pending: INITIAL_STATUS.pending, oldestPendingAt: null };
+
 interface Wish extends Partial<Omit<ExplainFacts, 'status' | 'device' | 'state'>> {
   readonly status?: Partial<SyncStatus>;
   readonly device?: Partial<ExplainFacts['device']>;
@@ -107,7 +109,7 @@ describe('why something has not synced', () => {
 
   test('nothing is pending, whatever the device says', () => {
     const wish: Wish = {
-      status: { pending: INITIAL_STATUS.pending, oldestPendingAt: null },
+      status: { ...sent, lastSyncedAt: NOW - MINUTE },
       device: { isConnected: false, isPowerSaving: true },
     };
 
@@ -115,6 +117,114 @@ describe('why something has not synced', () => {
       pending: 0,
       reasons: [{ code: 'nothing-pending', action: null }],
     });
+  });
+
+  test.each<[string, Partial<SyncStatus>, RegExp, RegExp | null]>([
+    ['503', { lastFailure: failure }, /answers 503/, null],
+    [
+      'a page of somebody else',
+      { lastFailure: { code: 'remote/protocol', status: 200, at: NOW - 1 } },
+      /status 200\) was not this server/,
+      /sign-in first/,
+    ],
+    [
+      '404',
+      { lastFailure: { code: 'remote/protocol', status: 404, at: NOW - 1 } },
+      /status 404/,
+      /address of the server/,
+    ],
+    [
+      '401',
+      {
+        blockedBy: { reason: 'unauthorised', until: null },
+        lastFailure: { code: 'remote/unauthorised', status: 401, at: NOW - 1 },
+      },
+      /credentials/,
+      /^Sign in again/,
+    ],
+    [
+      '426',
+      { lastFailure: { code: 'remote/upgrade-required', status: 426, at: NOW - 1 } },
+      /newer version/,
+      /Update/,
+    ],
+    [
+      '403',
+      { lastFailure: { code: 'remote/rejected', status: 403, at: NOW - 1 } },
+      /refuses with status 403/,
+      /lets this user read/,
+    ],
+    [
+      'nothing',
+      { lastFailure: { code: 'remote/offline', at: NOW - 1 } },
+      /cannot be reached/,
+      null,
+    ],
+    [
+      'nothing in time',
+      { lastFailure: { code: 'remote/timeout', at: NOW - 1 } },
+      /does not answer in time/,
+      null,
+    ],
+  ])('a fetch that is answered %s is named, with what helps', (_, status, words, action) => {
+    for (const lastSyncedAt of [null, NOW - MINUTE]) {
+      const { pending: waiting, reasons } = explain(
+        facts({ status: { ...sent, ...status, lastSyncedAt } }),
+      );
+
+      expect(waiting).toBe(0);
+      expect(reasons).toMatchObject([{ code: 'fetch-failed', since: NOW - 1 }]);
+      expect(reasons[0]?.message).toMatch(/^What is new on the server .*\.$/);
+      expect(reasons[0]?.message).toMatch(words);
+      if (action === null) expect(reasons[0]?.action).toBeNull();
+      else expect(reasons[0]?.action).toMatch(action);
+    }
+  });
+
+  test('a failed fetch tells until when nothing is tried, and what the device knows of the network', () => {
+    const { reasons } = explain(
+      facts({
+        status: {
+          ...sent,
+          lastFailure: { code: 'remote/offline', at: NOW - 1 },
+          blockedBy: { reason: 'offline', until: NOW + MINUTE },
+        },
+        device: { isConnected: false },
+      }),
+    );
+
+    expect(reasons).toMatchObject([
+      { code: 'fetch-failed', action: 'Connect to a network.', until: NOW + MINUTE },
+    ]);
+  });
+
+  test('a failure that another context has got over since is none', () => {
+    const status = { ...sent, lastFailure: failure, lastSyncedAt: NOW };
+
+    expect(codes({ status })).toEqual(['nothing-pending']);
+  });
+
+  test('a device that was never in step has not everything, unless a run is at work', () => {
+    const idle = explain(facts({ status: sent })).reasons;
+    const paused = facts({ status: { ...sent, blockedBy: { reason: 'paused', until: null } } });
+
+    expect(idle).toMatchObject([
+      { code: 'fetch-failed', message: 'This device has never been in step with the server.' },
+    ]);
+    expect(explain(paused).reasons).toMatchObject([
+      { code: 'fetch-failed', action: 'Call resume.', since: null },
+    ]);
+    expect(codes({ status: { ...sent, phase: 'pulling' } })).toEqual(['nothing-pending']);
+    expect(codes({ status: { ...sent, phase: 'closed' } })).toEqual(['nothing-pending']);
+    expect(codes({ status: sent, hasRemote: false })).toEqual(['nothing-pending']);
+  });
+
+  test('what waits for people is named beside a fetch that fails', () => {
+    expect(codes({ status: { ...sent, lastFailure: failure, dead: 1, conflicts: 1 } })).toEqual([
+      'fetch-failed',
+      'conflicts-waiting',
+      'dead-letters',
+    ]);
   });
 
   test('what only people can change comes before what time changes', () => {

@@ -2,6 +2,7 @@ import type { SyncStatus } from '../sync/sync-status.ts';
 import { pendingTotal } from '../sync/sync-status.ts';
 import type { DeviceFacts } from '../ports/device-state.ts';
 import type { BackgroundSyncConfig } from './background-sync-config.ts';
+import { fetchFailure, neverFetched, type FetchTrouble } from './fetch-trouble.ts';
 import type { JournalRecord } from './journal.ts';
 import { hintedIntervalMs, type ServiceState } from './service-state.ts';
 import { hardUnmet, type UnmetConstraint } from './unmet-constraints.ts';
@@ -21,6 +22,7 @@ export interface Reason {
 
 export type ReasonCode =
   | 'nothing-pending'
+  | 'fetch-failed'
   | 'unsupported'
   | 'disabled'
   | 'cancelled'
@@ -74,16 +76,12 @@ type Check = (facts: ExplainFacts) => Reason | null;
 
 /** Every reason that holds, ranked: what only a person can change comes before what time will. */
 export function explain(facts: ExplainFacts): Explanation {
-  const { status } = facts;
-  const pending = pendingTotal(status);
-  if (pending === 0 && status.dead === 0 && status.conflicts === 0) {
-    const message = 'Everything written here is on the server.';
-    return { pending, reasons: [reason('nothing-pending', message, null)] };
-  }
+  const pending = pendingTotal(facts.status);
   // Without anything to send nothing but these can be said to hold something back.
-  const checks = pending === 0 ? [conflictsWaiting, deadLetters] : CHECKS;
+  const checks = pending === 0 ? [fetchFailed, conflictsWaiting, deadLetters] : CHECKS;
   const reasons = checks.map((check) => check(facts)).filter((found) => found !== null);
-  return { pending, reasons: reasons.length > 0 ? reasons : [waitingForWakeUp(facts)] };
+  if (reasons.length > 0) return { pending, reasons };
+  return { pending, reasons: [pending === 0 ? nothingPending(facts) : waitingForWakeUp(facts)] };
 }
 
 function reason(
@@ -120,6 +118,21 @@ const CHECKS: readonly Check[] = [
   notWoken,
   notYetDue,
 ];
+
+function nothingPending({ status, hasRemote, device }: ExplainFacts): Reason {
+  const trouble = neverFetched({ status, hasRemote, isConnected: device.isConnected });
+  if (trouble !== null) return reasonOf(trouble);
+  return reason('nothing-pending', 'Everything written here is on the server.', null);
+}
+
+function fetchFailed({ status, hasRemote, device }: ExplainFacts): Reason | null {
+  const trouble = fetchFailure({ status, hasRemote, isConnected: device.isConnected });
+  return trouble === null ? null : reasonOf(trouble);
+}
+
+function reasonOf({ message, action, since, until }: FetchTrouble): Reason {
+  return reason('fetch-failed', message, action, since, until);
+}
 
 function unsupported({ isSupported }: ExplainFacts): Reason | null {
   if (isSupported) return null;

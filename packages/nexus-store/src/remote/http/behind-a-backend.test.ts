@@ -3,7 +3,7 @@ import { memoryStorage } from '../../storage/memory/index.ts';
 import { fixtures } from '../../testing/backend-fixture.ts';
 import { createVirtualRuntime } from '../../testing/virtual-runtime.ts';
 import { httpRemote, type WireOperation, type WirePushRequest } from './index.ts';
-import { PROTOCOL_CONTENT_TYPE } from './protocol.ts';
+import { PROBLEM_CONTENT_TYPE, ProblemType, PROTOCOL_CONTENT_TYPE } from './protocol.ts';
 import type { Fetch } from './transport.ts';
 
 const world = fixtures(afterEach, () => memoryStorage());
@@ -37,6 +37,11 @@ function results(operations: readonly WireOperation[], fill: number = 0): Respon
   });
 }
 
+function problem(status: number, type: ProblemType): Response {
+  const headers = { 'content-type': PROBLEM_CONTENT_TYPE };
+  return new Response(JSON.stringify({ type, status, title: 'No' }), { status, headers });
+}
+
 describe('an answer that is longer than a client reads', () => {
   test('is held against the entry that it is for, and the others go', async () => {
     const { applied, fetch } = serverWith((operations) =>
@@ -67,7 +72,7 @@ describe('an answer that is longer than a client reads', () => {
   test('leaves the fate unknown of what is refused after it: a retry does not apply it twice', async () => {
     let says: 'too much' | 'no' | 'yes' = 'too much';
     const { applied, fetch } = serverWith((operations) => {
-      if (says === 'no') return new Response('', { status: 403 });
+      if (says === 'no') return problem(403, ProblemType.forbidden);
       const fill = says === 'too much' ? TOO_LONG : 0;
       if (says === 'too much') says = 'no';
       return results(operations, fill);

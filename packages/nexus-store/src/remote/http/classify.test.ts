@@ -21,6 +21,9 @@ const html = { contentType: 'text/html; charset=utf-8' };
 const ours = { contentType: `${PROTOCOL_CONTENT_TYPE}; charset=utf-8` };
 const of = (problemType: string) => ({ problemType });
 const whole = { scope: 'request' } as const;
+const page = { ...whole, ...html, body: 'page' } as const;
+const bare = { ...whole, contentType: null, body: 'other' } as const;
+const json = { ...whole, contentType: 'application/json', body: 'json' } as const;
 const code = (name: string) => ({ failure: { code: name } });
 
 type Row = readonly [number, Partial<AnswerFacts>, Operation, object];
@@ -49,6 +52,38 @@ const ROWS: readonly Row[] = [
   [404, whole, 'delete', { ...endpointAmbiguous, ...code('remote/protocol') }],
   [410, whole, 'create', { ...endpointAmbiguous, ...code('remote/protocol') }],
   [405, {}, 'update', { kind: 'rejected' }],
+  // A whole push refused by somebody else: definite where the status says that nobody read it.
+  [400, page, 'update', { ...endpoint, ...code('remote/protocol') }],
+  [400, bare, 'update', { ...endpoint, ...code('remote/protocol') }],
+  [400, json, 'update', { kind: 'rejected', ...code('remote/rejected') }],
+  [400, { ...page, scope: 'entry' }, 'update', { kind: 'rejected' }],
+  [402, page, 'update', endpointAmbiguous],
+  [403, page, 'update', { ...endpointAmbiguous, ...code('remote/protocol') }],
+  [403, bare, 'update', endpointAmbiguous],
+  [403, json, 'update', { kind: 'rejected' }],
+  [404, page, 'delete', { ...endpointAmbiguous, ...code('remote/protocol') }],
+  [405, page, 'update', endpoint],
+  [406, page, 'update', endpointAmbiguous],
+  [411, page, 'update', endpoint],
+  [415, page, 'update', endpoint],
+  [422, page, 'update', endpoint],
+  [422, json, 'update', { kind: 'rejected' }],
+  [431, page, 'update', endpoint],
+  [451, page, 'update', endpointAmbiguous],
+  [501, page, 'update', endpoint],
+  [505, page, 'update', endpoint],
+  // A conflict may come without a body, and buries nothing; a page is none.
+  [409, page, 'update', { ...endpointAmbiguous, ...code('remote/protocol') }],
+  [409, bare, 'update', { kind: 'conflict' }],
+  [412, page, 'update', endpointAmbiguous],
+  [412, bare, 'update', { kind: 'conflict' }],
+  [423, page, 'update', endpointAmbiguous],
+  [424, bare, 'update', entry],
+  // These mean the same whoever says them.
+  [401, page, 'update', { kind: 'unauthorised' }],
+  [413, page, 'update', { kind: 'too-large' }],
+  [426, bare, 'update', { ...endpoint, upgradeRequired: true }],
+  [500, page, 'update', entryAmbiguous],
   [407, html, 'update', endpointAmbiguous],
   [408, {}, 'update', { ...endpointAmbiguous, ...code('remote/timeout') }],
   [409, of(ProblemType.keyInProgress), 'update', entryAmbiguous],

@@ -58,6 +58,11 @@ export const CLASS_BY_STATUS: Readonly<Record<number, AnswerClass>> = {
   511: 'endpoint-ambiguous',
 };
 
+/** Statuses of who refused the request before anybody could have applied it. */
+const UNREAD_STATUSES: ReadonlySet<number> = new Set([
+  400, 405, 411, 414, 415, 417, 422, 428, 431, 501, 505,
+]);
+
 /** Where one problem type says more than its status. */
 const CLASS_BY_PROBLEM: ReadonlyMap<string, AnswerClass> = new Map([
   [ProblemType.busy, 'endpoint'],
@@ -72,6 +77,8 @@ const CODE_BY_STATUS: Readonly<Record<number, RemoteErrorCode>> = {
   504: 'remote/timeout',
 };
 
+export type AnswerBody = 'json' | 'page' | 'other';
+
 /** An answer as data, stripped of everything that must not decide. */
 export interface AnswerFacts {
   /** The HTTP status; 0 if the platform hides it. */
@@ -79,6 +86,11 @@ export interface AnswerFacts {
   /** The `type` of a problem document. */
   readonly problemType: string | null;
   readonly contentType: string | null;
+  /**
+   * What a refusal of a whole push says: JSON, as a server of whatever make does, a `page` for people, or
+   * something `other`, nothing included. @defaultValue `json`
+   */
+  readonly body?: AnswerBody;
   /**
    * `entry`: the answer is about one entity. `request`: it is about a whole push, so 404 and 410 say that
    * no sync server lives at this address, and nothing about any entity.
@@ -113,7 +125,11 @@ export function answerClass(status: number, problemType: string | null): AnswerC
 /** What an answer means for an entry with this operation. A pure function of data. */
 export function classify(facts: AnswerFacts, operation: Operation): Outcome {
   requireKind('the facts of an answer', facts, OBJECT);
-  switch (answerClass(facts.status, facts.problemType)) {
+  const meaning = answerClass(facts.status, facts.problemType);
+  // Whoever stands in the way must not bury a queue, and says nothing of any entry.
+  if (isForeign(facts, meaning))
+    return retry(facts, 'endpoint', !UNREAD_STATUSES.has(facts.status));
+  switch (meaning) {
     case 'success':
       // A captive portal answers 200 as well: only our own content type is an acknowledgement.
       return isRecognised(facts) ? { kind: 'applied' } : retry(facts, 'endpoint', true);
@@ -147,6 +163,19 @@ export function isRecognised(facts: Pick<AnswerFacts, 'status' | 'contentType'>)
   return isSuccess && hasMediaType(facts.contentType, PROTOCOL_CONTENT_TYPE);
 }
 
+/**
+ * A refusal of a whole push by somebody else than a sync server: a proxy, a firewall, a web server. One that is
+ * about entries comes as JSON. A conflict, or "not now", costs no entry at once, so that servers may say these
+ * without a body; only a page for people is certainly no answer to a client.
+ */
+function isForeign({ scope, body }: AnswerFacts, meaning: AnswerClass): boolean {
+  if (scope === 'entry' || body === undefined || body === 'json') return false;
+  if (meaning === 'rejected') return true;
+  const isOfEntries =
+    meaning === 'conflict' || meaning === 'key-or-conflict' || meaning === 'entry';
+  return isOfEntries && body === 'page';
+}
+
 export function failureOf(facts: AnswerFacts, code: RemoteErrorCode): SyncFailure {
   return {
     code,
@@ -161,6 +190,7 @@ function retryCode(facts: AnswerFacts): RemoteErrorCode {
   if (facts.scope === 'request' && (facts.status === 404 || facts.status === 410)) {
     return 'remote/protocol';
   }
+  if (isForeign(facts, answerClass(facts.status, facts.problemType))) return 'remote/protocol';
   return CODE_BY_STATUS[facts.status] ?? 'remote/server';
 }
 

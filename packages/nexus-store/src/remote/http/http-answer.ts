@@ -1,9 +1,14 @@
 import { fromWire } from '../../core/model/value-codec.ts';
 import type { Outcome } from '../../core/model/outcome.ts';
 import type { OutgoingEntry } from '../../core/ports/remote.ts';
-import type { AnswerFacts } from './classify.ts';
+import type { AnswerBody, AnswerFacts } from './classify.ts';
 import { excerpt } from './excerpt.ts';
-import { hasMediaType, PROBLEM_CONTENT_TYPE, PROTOCOL_CONTENT_TYPE } from './protocol.ts';
+import {
+  hasMediaType,
+  isJsonMediaType,
+  PROBLEM_CONTENT_TYPE,
+  PROTOCOL_CONTENT_TYPE,
+} from './protocol.ts';
 import { isJsonObject, parseJson, problemDetail } from './push-results.ts';
 import { retryAfterMs } from './retry-after.ts';
 import type { HttpReply } from './transport.ts';
@@ -36,11 +41,18 @@ export function factsOf(reply: HttpReply, now: number, secrets: readonly string[
     problemType: typeof type === 'string' ? type : null,
     contentType,
     scope: 'request',
+    ...(reply.status >= 400 && { body: bodyOf(reply.text, contentType) }),
     ...(after !== undefined && { retryAfterMs: after }),
     detail: problem ? problemDetail(problem, secrets) : excerpt(reply.text, secrets),
     at: now,
     ...(problem && serverRow(problem)),
   };
+}
+
+/** Many a server forgets to say that it answers in JSON, so the text counts as well. */
+function bodyOf(text: string, contentType: string | null): AnswerBody {
+  if (isJsonMediaType(contentType) || isJsonObject(parseJson(text))) return 'json';
+  return hasMediaType(contentType, 'text/html') || /^\s*</.test(text) ? 'page' : 'other';
 }
 
 function problemOf(

@@ -30,6 +30,7 @@ const answers =
     response.end(body);
   };
 
+const problem = { 'content-type': PROBLEM_CONTENT_TYPE };
 const unknownFate = { kind: 'retry', scope: 'endpoint', ambiguous: true };
 const unrecognised = { ...unknownFate, failure: { code: 'remote/protocol' } };
 
@@ -346,7 +347,7 @@ describe('what may not be sent any more', () => {
     const remote = await remoteTo((_request, response) => {
       requests += 1;
       maySend = false;
-      response.writeHead(422);
+      response.writeHead(422, problem);
       response.end();
     });
 
@@ -528,7 +529,7 @@ describe('a refusal', () => {
 
   test('that one bad entry caused does not bury the others', async () => {
     const remote = await remoteTo((request, response, body) => {
-      if (idsOf(body).includes('bad')) answers(400, {}, 'bad')(request, response, body);
+      if (idsOf(body).includes('bad')) answers(400, problem, 'bad')(request, response, body);
       else applyAll(request, response, body);
     });
     const names = ['a', 'b', 'bad', 'c', 'd', 'e'];
@@ -543,11 +544,53 @@ describe('a refusal', () => {
     );
   });
 
+  test.each([
+    ['JSON', { 'content-type': 'application/json; charset=utf-8' }, 'null'],
+    ['JSON of some kind', { 'content-type': 'application/vnd.api+json' }, ''],
+    ['an object that is called a page', { 'content-type': 'text/html' }, ' {"error":"bad"}'],
+  ])('in %s is that of a server of some make', async (_name, headers, body) => {
+    const requests: number[] = [];
+    const remote = await remoteTo((request, response, text) => {
+      requests.push(idsOf(text).length);
+      answers(422, headers, body)(request, response, text);
+    });
+
+    const outcomes = await remote.push([entry('a'), entry('b')], context());
+
+    expect(outcomes).toMatchObject([{ kind: 'rejected' }, { kind: 'rejected' }]);
+    expect(requests).toEqual([2, 1, 1]);
+  });
+
+  test.each([
+    ['a page', { 'content-type': 'text/html; charset=utf-8' }, '<h1>Proxy says no'],
+    ['a page without a type', {}, '\n<!doctype html>'],
+    ['a line', { 'content-type': 'text/plain' }, 'Bad Request'],
+    ['a number', { 'content-type': 'text/plain' }, '400'],
+    ['nothing', {}, ''],
+  ])('that is %s is nobody’s, and is asked for once', async (_name, headers, body) => {
+    let requests = 0;
+    const remote = await remoteTo((request, response, text) => {
+      requests += 1;
+      answers(400, headers as Record<string, string>, body)(request, response, text);
+    });
+
+    const outcomes = await remote.push([entry('a'), entry('b')], context());
+
+    const foreign = {
+      kind: 'retry',
+      scope: 'endpoint',
+      ambiguous: false,
+      failure: { code: 'remote/protocol', status: 400 },
+    };
+    expect(outcomes).toMatchObject([foreign, foreign]);
+    expect(requests).toBe(1);
+  });
+
   test('never tears a group apart', async () => {
     const batches: (readonly string[])[] = [];
     const remote = await remoteTo((request, response, body) => {
       batches.push(idsOf(body));
-      answers(400, {}, '')(request, response, body);
+      answers(400, problem, '')(request, response, body);
     });
     const group = 'g';
 
@@ -569,7 +612,7 @@ describe('a refusal', () => {
       '{&quot;secret&quot;:&quot;payload of a&quot;}',
     ];
     for (const echo of echoes) {
-      const remote = await remoteTo(answers(403, { 'content-type': 'text/html' }, page(echo)), {
+      const remote = await remoteTo(answers(403, problem, page(echo)), {
         headers: { authorization: 'Bearer a-secret-token' },
       });
 
@@ -580,13 +623,13 @@ describe('a refusal', () => {
       expect(detail).not.toMatch(/payload of a|secret-token/);
       expect(Buffer.byteLength(detail)).toBeLessThanOrEqual(1024);
     }
-    const plain = await remoteTo(answers(403, {}, page('')));
+    const plain = await remoteTo(answers(403, problem, page('')));
     const outcome = await pushOne(plain);
     expect(Buffer.byteLength(JSON.stringify(outcome))).toBeGreaterThan(1000);
   });
 
   test('with a body without end is judged by its status', async () => {
-    const remote = await remoteTo(answers(403, {}, 'x'.repeat(5_000_000)));
+    const remote = await remoteTo(answers(403, problem, 'x'.repeat(5_000_000)));
 
     expect(await pushOne(remote)).toMatchObject({ kind: 'rejected', failure: { status: 403 } });
   });
@@ -702,6 +745,21 @@ describe('a pull', () => {
     },
   );
 
+  test.each([
+    [400, ProblemType.cursorInvalid, 'x', 'remote/cursor-expired'],
+    [400, ProblemType.cursorExpired, 'x', 'remote/cursor-expired'],
+    [400, ProblemType.cursorInvalid, null, 'remote/rejected'],
+    [400, ProblemType.malformed, 'x', 'remote/rejected'],
+  ])('that is answered %i %s with the cursor %j is %s', async (status, type, cursor, code) => {
+    const text = JSON.stringify({ type, status, title: 'No' });
+    const remote = await remoteTo(answers(status, problem, text));
+
+    await expect(remote.pull({ ...request, cursor }, context())).rejects.toMatchObject({
+      code,
+      status,
+    });
+  });
+
   test('that is aborted rejects', async () => {
     const controller = new AbortController();
     const remote = await remoteTo(() => controller.abort());
@@ -759,8 +817,8 @@ describe('listening', () => {
 
 describe('a problem', () => {
   test('of our server that says busy is certainly not applied', async () => {
-    const problem = JSON.stringify({ type: ProblemType.busy, title: 'Busy', status: 503 });
-    const remote = await remoteTo(answers(503, { 'content-type': PROBLEM_CONTENT_TYPE }, problem));
+    const busy = JSON.stringify({ type: ProblemType.busy, title: 'Busy', status: 503 });
+    const remote = await remoteTo(answers(503, problem, busy));
 
     expect(await pushOne(remote)).toMatchObject({ scope: 'endpoint', ambiguous: false });
   });

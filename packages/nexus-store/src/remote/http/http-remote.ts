@@ -19,6 +19,7 @@ import type { HttpRemoteOptions } from './http-remote-options.ts';
 import {
   EVENTS_CONTENT_TYPE,
   PROBLEM_CONTENT_TYPE,
+  ProblemType,
   PROTOCOL_CONTENT_TYPE,
   PROTOCOL_PATHS,
 } from './protocol.ts';
@@ -32,8 +33,12 @@ import { Transport } from './transport.ts';
 import type { Fetch, HttpReply, NoReply } from './transport.ts';
 
 const DEFAULT_MAX_BATCH = 100;
-/** A refusal of the whole request that one bad operation can cause: the others are sent without it. */
+/** A server's refusal of the whole request that one bad operation can cause: the others are sent without it. */
 const ISOLATED_STATUSES: ReadonlySet<number> = new Set([400, 422]);
+const USELESS_CURSOR: ReadonlySet<string | null> = new Set([
+  ProblemType.cursorExpired,
+  ProblemType.cursorInvalid,
+]);
 const ACCEPT = `${PROTOCOL_CONTENT_TYPE}, ${PROBLEM_CONTENT_TYPE}`;
 
 /**
@@ -163,7 +168,8 @@ class HttpRemote implements Remote {
     const own = batch.map((entry) => this.#ask(entry, reply, facts, null));
     const isUndecided = own.every((outcome) => outcome === undefined);
     const [head, tail] = halves(batch);
-    if (isUndecided && tail.length > 0 && ISOLATED_STATUSES.has(facts.status)) {
+    const isIsolated = facts.body === 'json' && ISOLATED_STATUSES.has(facts.status);
+    if (isUndecided && tail.length > 0 && isIsolated) {
       // One bad operation must not bury the whole batch. The refusal was definite: nothing was applied.
       return [...(await this.#push(head, context)), ...(await this.#push(tail, context))];
     }
@@ -280,8 +286,11 @@ function noReplyError(reply: NoReply): RemoteError {
 
 /** The error of a pull or a listen that was answered, and not with what was asked for. */
 function refusal(facts: AnswerFacts, hasCursor: boolean): RemoteError {
-  const isExpired = facts.status === 410 && hasCursor;
-  const outcome = classify(facts, 'update');
+  // A cursor that the server cannot read is of no more use than one that is too old.
+  const isUseless = facts.status === 410 || USELESS_CURSOR.has(facts.problemType);
+  const isExpired = isUseless && hasCursor;
+  // Whoever refused, no entry is at stake, and other collections may be had.
+  const outcome = classify({ ...facts, body: 'json' }, 'update');
   const code = isExpired
     ? 'remote/cursor-expired'
     : 'failure' in outcome && outcome.failure !== undefined

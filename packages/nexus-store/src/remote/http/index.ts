@@ -14,7 +14,7 @@ export type {
 export type { ClassifyAnswer, HttpAnswer } from './http-answer.ts';
 export type { Fetch } from './transport.ts';
 export { answerClass, classify } from './classify.ts';
-export type { AnswerClass, AnswerFacts } from './classify.ts';
+export type { AnswerBody, AnswerClass, AnswerFacts } from './classify.ts';
 export {
   EVENTS_CONTENT_TYPE,
   PROBLEM_CONTENT_TYPE,

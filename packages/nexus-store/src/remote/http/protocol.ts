@@ -129,6 +129,15 @@ export interface WirePullAnswer {
 
 /** True if a `Content-Type` header names this media type, whatever its parameters and case. */
 export function hasMediaType(contentType: string | null, mediaType: string): boolean {
-  if (contentType === null) return false;
-  return contentType.split(';', 1)[0]?.trim().toLowerCase() === mediaType;
+  return mediaTypeOf(contentType) === mediaType;
+}
+
+/** True if a `Content-Type` header names JSON, of whatever kind. */
+export function isJsonMediaType(contentType: string | null): boolean {
+  const mediaType = mediaTypeOf(contentType);
+  return mediaType === 'application/json' || mediaType?.endsWith('+json') === true;
+}
+
+function mediaTypeOf(contentType: string | null): string | undefined {
+  return contentType?.split(';', 1)[0]?.trim().toLowerCase();
 }
