@@ -1,7 +1,8 @@
 // The data of the app, for the pages and for the service worker: both open the same database.
-import { createBackend, NexusStore, type Remote, type StoreBackend } from 'nexus-store';
+import { createBackend, NexusStore, type StoreBackend } from 'nexus-store';
 import { httpRemote } from 'nexus-store/http';
 import { indexedDbStorage, type IndexedDbStorage } from 'nexus-store/indexeddb';
+import { inspectable, type InspectableRemote } from 'nexus-store/inspectable';
 import { credentialsOf } from './credentials.ts';
 import type { Note } from './model/note.ts';
 import type { Report } from './model/report.ts';
@@ -9,6 +10,8 @@ import type { Report } from './model/report.ts';
 export interface Field {
   readonly backend: StoreBackend;
   readonly storage: IndexedDbStorage;
+  /** With the inspector's switches before it. */
+  readonly remote: InspectableRemote;
   readonly notes: NexusStore<Note>;
   readonly reports: NexusStore<Report>;
 }
@@ -16,13 +19,8 @@ export interface Field {
 /** Who asks the server, and who is asked when it cannot be. */
 export class NobodySignedInError extends Error {}
 
-export interface FieldParts<R extends Remote> {
-  /** Puts something before the remote, such as the inspector's switches. */
-  readonly wrap: (remote: Remote) => R;
-}
-
-export function openField<R extends Remote>({ wrap }: FieldParts<R>): Field & { remote: R } {
-  const remote = wrap(
+export function openField(): Field {
+  const remote = inspectable(
     httpRemote({
       url: new URL('/sync', location.href).href,
       // Asked for each request, with the user whose writes it carries: never somebody else's token.
@@ -32,6 +30,8 @@ export function openField<R extends Remote>({ wrap }: FieldParts<R>): Field & { 
         return { authorization: `Bearer ${credentials.token}` };
       },
     }),
+    // One switch for all pages and the worker, or it would send while a page plays offline.
+    { sharedAs: 'field-notes' },
   );
   const storage = indexedDbStorage({ name: 'field-notes' });
   const backend = createBackend({ storage, remote, requestTimeout: '20s' });

@@ -1,6 +1,7 @@
 import { useSyncStatus, usePendingCount } from 'nexus-store/react';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { remote } from './app-field.ts';
+import { missingOf, type Missing } from './words/missing-words.ts';
 import { standingOf, type Standing } from './words/sync-words.ts';
 
 function subscribeToNetwork(listener: () => void): () => void {
@@ -26,6 +27,14 @@ export function useStanding(): Standing {
   const isOnline = useOnline();
   const pending = usePendingCount() ?? 0;
   return standingOf({ status: useSyncStatus(), pending, isOnline });
+}
+
+/** What the server has and this device has not, as far as it is known; null: nothing. */
+export function useMissing(what?: string): Missing | null {
+  const isOnline = useOnline();
+  return useSyncStatus((status) =>
+    missingOf({ status, isOnline, ...(what === undefined ? {} : { what }) }),
+  );
 }
 
 /** Asks again whenever one of `facts` changes; keeps the last answer meanwhile. */

@@ -52,3 +52,38 @@ function followUpdates(registration: ServiceWorkerRegistration): void {
 export function takeUpdate(): void {
   waitingWorker.current?.postMessage(TAKE_OVER);
 }
+
+/** A slow network is not waited for longer. Unit: milliseconds. */
+const UPDATE_PATIENCE_MS = 5_000;
+
+/** Starts the app anew, in the newest version that can be had: the one that is kept may be too old for the data. */
+export async function reloadNewest(): Promise<void> {
+  const patience = new Promise<void>((resolve) => setTimeout(resolve, UPDATE_PATIENCE_MS));
+  await Promise.race([takeNewest(), patience]).catch((error: unknown) =>
+    console.warn('no newer version:', error),
+  );
+  location.reload();
+}
+
+async function takeNewest(): Promise<void> {
+  const registration = await navigator.serviceWorker?.getRegistration();
+  if (registration === undefined) return;
+  // Offline: then what is here has to do.
+  await registration.update().catch(() => {});
+  const { installing } = registration;
+  if (installing !== null) await reaches(installing, 'installed');
+  const next = registration.waiting;
+  if (next === null) return;
+  next.postMessage(TAKE_OVER);
+  await reaches(next, 'activated');
+}
+
+function reaches(worker: ServiceWorker, state: ServiceWorkerState): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (worker.state === state || worker.state === 'redundant') resolve();
+    };
+    worker.addEventListener('statechange', look);
+    look();
+  });
+}

@@ -2,7 +2,8 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
 import { holdTab } from './drafts/tab.ts';
-import { followInstallation } from './installing.ts';
+import { keepFocus } from './focus.ts';
+import { followInstallation, reloadNewest } from './installing.ts';
 import { Failure } from './parts/failure.tsx';
 import { resumeSession } from './session.ts';
 
@@ -11,6 +12,7 @@ if (element === null) throw new Error('the page has no place for the app');
 const root = createRoot(element);
 
 followInstallation();
+keepFocus();
 try {
   await Promise.all([resumeSession(), holdTab()]);
   root.render(
@@ -23,7 +25,7 @@ try {
   root.render(
     <main id="main" className="door">
       <h1>Field notes</h1>
-      <Failure error={error} onRetry={() => location.reload()} />
+      <Failure error={error} onRetry={() => void reloadNewest()} />
     </main>,
   );
 }

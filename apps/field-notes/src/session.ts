@@ -42,6 +42,8 @@ export async function signIn(code: string): Promise<SignInResult> {
   await saveCredentials({ ...answer, token: code });
   const isAnother = backend.principal !== answer.principal;
   await backend.signIn(answer.principal);
+  // What the server has is wanted now, also where nothing that is shown asks for it.
+  backend.wake();
   session.set({ user: answer, farewell: null });
   if (isAnother) tabs.postMessage('changed');
   return 'signed-in';

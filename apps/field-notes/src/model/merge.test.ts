@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { differingFields, firstChoices, merged } from './merge.ts';
+import { choicesAfter, differingFields, firstChoices, merged } from './merge.ts';
 import { changedFields, completeNote, type Note } from './note.ts';
 
 const base: Note = completeNote({ id: 'n', title: 'Nest', site: 'Hangar 3', text: 'As found' });
@@ -23,6 +23,17 @@ describe('two versions of a note', () => {
     const choices = firstChoices(null, base, { ...base, site: 'Hangar 4' });
 
     expect(choices.site).toBe('mine');
+  });
+
+  test('keep a choice only while both sides say what they said when it was made', () => {
+    const mine = { ...base, text: 'Mine', site: 'Hangar 1' };
+    const theirs = { ...base, text: 'Theirs', site: 'Hangar 4' };
+    const chosen = { ...firstChoices(base, mine, theirs), text: 'theirs', site: 'theirs' } as const;
+
+    const later = { base, mine, theirs: { ...theirs, text: 'Theirs, later' } };
+    const choices = choicesAfter({ base, mine, theirs }, chosen, later);
+
+    expect(choices).toMatchObject({ text: 'mine', site: 'theirs' });
   });
 
   test('differ in their photos only if a photo differs', () => {

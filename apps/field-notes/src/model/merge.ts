@@ -26,6 +26,26 @@ export function firstChoices(base: Draft | null, mine: Draft, theirs: Draft): Ch
   >;
 }
 
+/** The two that somebody chooses between. */
+export interface Sides {
+  readonly base: Draft | null;
+  readonly mine: Draft;
+  readonly theirs: Draft;
+}
+
+/**
+ * The choices after the sides have changed under them. What was chosen holds where both still say what they said;
+ * elsewhere it was chosen between something else.
+ */
+export function choicesAfter(before: Sides, choices: Choices, now: Sides): Choices {
+  const first = firstChoices(now.base, now.mine, now.theirs);
+  const kept = DRAFT_FIELDS.filter(
+    (field) =>
+      isSameField(field, before.mine, now.mine) && isSameField(field, before.theirs, now.theirs),
+  );
+  return { ...first, ...Object.fromEntries(kept.map((field) => [field, choices[field]])) };
+}
+
 /** One note of two. */
 export function merged<N extends Draft>(mine: N, theirs: N, choices: Choices): N {
   const taken = DRAFT_FIELDS.map((field) => [

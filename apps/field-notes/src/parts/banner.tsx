@@ -2,7 +2,7 @@ import { usePendingCount, useSyncStatus } from 'nexus-store/react';
 import { useEffect, useState } from 'react';
 import { useOnline, useStanding } from '../hooks.ts';
 import { paths } from '../route.ts';
-import { isUnreachable } from '../words/sync-words.ts';
+import { isUnreachable } from '../words/missing-words.ts';
 import { Icon } from './icon.tsx';
 
 /** Says above everything else what keeps writes here, and that they are safe. */

@@ -1,3 +1,4 @@
+import { reloadNewest } from '../installing.ts';
 import { failureWords } from '../words/failure-words.ts';
 
 /** What went wrong, heard at once. */
@@ -8,16 +9,22 @@ export function Failure({
   readonly error: unknown;
   readonly onRetry?: () => void;
 }) {
-  const { what, help } = failureWords(error);
+  const { what, help, needsReload = false } = failureWords(error);
   return (
     <div className="notice" data-tone="bad" role="alert">
       <p>
         <strong>{what}</strong> {help}
       </p>
-      {onRetry !== undefined && (
-        <button type="button" onClick={onRetry}>
-          Try again
+      {needsReload ? (
+        <button type="button" onClick={() => void reloadNewest()}>
+          Reload
         </button>
+      ) : (
+        onRetry !== undefined && (
+          <button type="button" onClick={onRetry}>
+            Try again
+          </button>
+        )
       )}
     </div>
   );

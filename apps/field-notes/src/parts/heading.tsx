@@ -11,9 +11,12 @@ export interface HeadingProps {
 
 /** The first address of this visit was typed or started from an icon: the browser decides on the focus. */
 let hasMoved = false;
-addEventListener('hashchange', () => {
+addEventListener('hashchange', takeFocusFromNowOn);
+
+/** Somebody has done something here: the next screen is asked for by that, also at the same address. */
+export function takeFocusFromNowOn(): void {
   hasMoved = true;
-});
+}
 
 /** The heading of a screen. Whoever reads by ear or by keyboard is taken there with it. */
 export function Heading({ children, title, takesFocus = true, className }: HeadingProps) {

@@ -12,10 +12,14 @@ export function SearchField({ label, value, onChange }: SearchFieldProps) {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
-      const { target } = event;
-      const isTyping =
-        target instanceof Element && target.closest('input, textarea, select, dialog');
-      if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (
+        event.key !== '/' ||
+        isTyping(event.target) ||
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey
+      )
+        return;
       event.preventDefault();
       input.current?.focus();
     };
@@ -36,6 +40,14 @@ export function SearchField({ label, value, onChange }: SearchFieldProps) {
       />
     </div>
   );
+}
+
+/** Where `/` is a letter, or where there is a question to answer first. */
+const TYPED_INTO =
+  'textarea, select, dialog, input:not([type=radio], [type=checkbox], [type=file])';
+
+function isTyping(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest(TYPED_INTO) !== null;
 }
 
 export interface FilterChipsProps<V extends string> {

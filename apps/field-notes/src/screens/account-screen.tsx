@@ -106,6 +106,7 @@ function SignOutQuestion({ user, unsent, onClose, onLeave }: SignOutQuestionProp
   const isOnline = useOnline();
   const submit = async (event: SyntheticEvent): Promise<void> => {
     event.preventDefault();
+    if (isBusy) return;
     setIsBusy(true);
     await onLeave(pending);
     setIsBusy(false);
@@ -156,7 +157,7 @@ function SignOutQuestion({ user, unsent, onClose, onLeave }: SignOutQuestionProp
           <button
             type="submit"
             className={pending === 'discard' ? 'danger' : 'primary'}
-            disabled={isBusy}
+            aria-disabled={isBusy}
           >
             {isBusy ? 'Signing out …' : 'Sign out'}
           </button>

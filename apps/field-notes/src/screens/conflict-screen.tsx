@@ -1,9 +1,14 @@
 import type { ConflictDetails } from 'nexus-store';
-import { useSyncStatus } from 'nexus-store/react';
 import { useState } from 'react';
-import { backend } from '../app-field.ts';
-import { useAnswer, useAttempt } from '../hooks.ts';
-import { differingFields, firstChoices, merged, type Side } from '../model/merge.ts';
+import { useAttempt } from '../hooks.ts';
+import {
+  choicesAfter,
+  differingFields,
+  firstChoices,
+  merged,
+  type Choices,
+  type Side,
+} from '../model/merge.ts';
 import { completeNote, nameOf, type Draft, type DraftField, type Note } from '../model/note.ts';
 import { Failure } from '../parts/failure.tsx';
 import { Heading } from '../parts/heading.tsx';
@@ -12,25 +17,27 @@ import { say } from '../parts/toast.tsx';
 import { goInstead, isConflictOpen, paths } from '../route.ts';
 import { FIELD_WORDS } from '../words/field-words.ts';
 import { PRIORITY_WORDS } from '../words/sync-words.ts';
+import { useConflict, type Resolution } from './use-conflict.ts';
 
 /** @param said what is true as soon as it is decided; the server has not been asked yet */
-type Resolve = (resolution: Parameters<typeof backend.resolveConflict>[1], said: string) => void;
+type Resolve = (resolution: Resolution, said: string) => void;
 
 /** Two have changed one note: a person decides. */
 export function ConflictScreen({ entryId }: { readonly entryId: string }) {
-  const conflicts = useSyncStatus((status) => status.conflicts);
-  const answer = useAnswer(
-    async () => ({ details: await backend.conflictOf(entryId) }),
-    [entryId, conflicts],
-  );
-  const { error, attempt } = useAttempt();
-  const resolve: Resolve = (resolution, said) =>
+  const conflict = useConflict(entryId);
+  const { details } = conflict;
+  const { error = conflict.error, attempt } = useAttempt();
+  const [isElsewhere, setIsElsewhere] = useState(false);
+  const decide = (shown: ConflictDetails, ...[resolution, said]: Parameters<Resolve>): void => {
+    if (conflict.isTooNew) return;
     attempt(async () => {
-      const noteId = String(answer?.details?.id);
-      await backend.resolveConflict(entryId, resolution);
-      if (isConflictOpen(entryId)) goInstead(paths.note(noteId));
+      const result = await conflict.decide(shown, resolution);
+      if (result === 'elsewhere') setIsElsewhere(true);
+      if (result !== 'decided') return;
+      if (isConflictOpen(entryId)) goInstead(paths.note(String(shown.id)));
       say(said);
     });
+  };
   return (
     <div className="page">
       <div className="detail-head">
@@ -41,49 +48,59 @@ export function ConflictScreen({ entryId }: { readonly entryId: string }) {
         <Heading title="Conflict">Conflict</Heading>
       </div>
       {error !== undefined && <Failure error={error} />}
-      {answer !== undefined && answer.details === undefined && (
+      <div className="alerts" role="alert">
+        {conflict.hasChanged && details !== undefined && (
+          <p className="notice" data-tone="wait">
+            This was changed on the server meanwhile; look again. Nothing has been decided.
+          </p>
+        )}
+        {isElsewhere && (
+          <p className="notice" data-tone="wait">
+            This was decided elsewhere, in another tab or window. What you chose here was not used.
+          </p>
+        )}
+      </div>
+      {conflict.isRead && details === undefined && (
         <p className="empty">
           This conflict is decided. <a href={paths.sync}>Back to Sync</a>
         </p>
       )}
-      {answer?.details !== undefined && <Decision details={answer.details} resolve={resolve} />}
+      {details !== undefined && (
+        <Decision
+          details={details}
+          isTooNew={conflict.isTooNew}
+          resolve={(...decision) => decide(details, ...decision)}
+        />
+      )}
     </div>
   );
 }
 
 interface DecisionProps {
   readonly details: ConflictDetails;
+  readonly isTooNew: boolean;
   readonly resolve: Resolve;
 }
 
-function Decision({ details, resolve }: DecisionProps) {
+function Decision({ details, ...rest }: DecisionProps) {
   const id = String(details.id);
   const noteOf = (value: unknown): Note | null =>
     value === null || value === undefined ? null : completeNote({ ...(value as Note), id });
-  const [base, mine, theirs] = [details.base, details.local, details.remote].map(noteOf);
-  if (mine && theirs) {
-    return (
-      <Merge
-        key={JSON.stringify(theirs)}
-        base={base ?? null}
-        mine={mine}
-        theirs={theirs}
-        resolve={resolve}
-      />
-    );
-  }
-  return <OneIsGone kept={mine ?? theirs ?? null} isMine={mine !== null} resolve={resolve} />;
+  const [base = null, mine, theirs] = [details.base, details.local, details.remote].map(noteOf);
+  if (mine && theirs) return <Merge base={base} mine={mine} theirs={theirs} {...rest} />;
+  return <OneIsGone kept={mine ?? theirs ?? null} isMine={mine !== null} {...rest} />;
 }
 
-interface MergeProps {
+interface NoteSides {
   readonly base: Note | null;
   readonly mine: Note;
   readonly theirs: Note;
-  readonly resolve: Resolve;
 }
 
-function Merge({ base, mine, theirs, resolve }: MergeProps) {
-  const [choices, setChoices] = useState(() => firstChoices(base, mine, theirs));
+interface MergeProps extends NoteSides, Omit<DecisionProps, 'details'> {}
+
+function Merge({ base, mine, theirs, isTooNew, resolve }: MergeProps) {
+  const [choices, setChoices] = useChoices({ base, mine, theirs });
   const fields = differingFields(mine, theirs);
   const choose = (field: DraftField, side: Side): void => setChoices({ ...choices, [field]: side });
   const save = (): void => {
@@ -114,17 +131,19 @@ function Merge({ base, mine, theirs, resolve }: MergeProps) {
         />
       ))}
       <div className="actions">
-        <button type="submit" className="primary">
+        <button type="submit" className="primary" aria-disabled={isTooNew}>
           Save this choice
         </button>
         <button
           type="button"
+          aria-disabled={isTooNew}
           onClick={() => resolve({ use: 'local' }, 'Decided. Your version will be sent.')}
         >
           All mine
         </button>
         <button
           type="button"
+          aria-disabled={isTooNew}
           onClick={() => resolve({ use: 'remote' }, 'Decided. Their version stays.')}
         >
           All theirs
@@ -133,6 +152,21 @@ function Merge({ base, mine, theirs, resolve }: MergeProps) {
     </form>
   );
 }
+
+/** What is chosen, as far as it was chosen between what the sides say now. */
+function useChoices(sides: NoteSides): readonly [Choices, (choices: Choices) => void] {
+  const begin = (): Choices => firstChoices(sides.base, sides.mine, sides.theirs);
+  const [state, setState] = useState(() => ({ sides, choices: begin(), text: textOf(sides) }));
+  const text = textOf(sides);
+  let { choices } = state;
+  if (text !== state.text) {
+    choices = choicesAfter(state.sides, choices, sides);
+    setState({ sides, choices, text });
+  }
+  return [choices, (next) => setState({ sides, choices: next, text })];
+}
+
+const textOf = ({ base, mine, theirs }: NoteSides): string => JSON.stringify([base, mine, theirs]);
 
 interface FieldChoiceProps {
   readonly field: DraftField;
@@ -178,14 +212,13 @@ function fieldText(field: DraftField, note: Draft): string {
   return note.photos.length === 0 ? '(none)' : note.photos.map(({ name }) => name).join(', ');
 }
 
-interface OneIsGoneProps {
+interface OneIsGoneProps extends Omit<DecisionProps, 'details'> {
   readonly kept: Note | null;
   /** Mine is kept, theirs is deleted; else the other way round. */
   readonly isMine: boolean;
-  readonly resolve: Resolve;
 }
 
-function OneIsGone({ kept, isMine, resolve }: OneIsGoneProps) {
+function OneIsGone({ kept, isMine, isTooNew, resolve }: OneIsGoneProps) {
   const title = kept === null ? 'Untitled' : nameOf(kept);
   return (
     <>
@@ -198,6 +231,7 @@ function OneIsGone({ kept, isMine, resolve }: OneIsGoneProps) {
         <button
           type="button"
           className="primary"
+          aria-disabled={isTooNew}
           onClick={() =>
             resolve(
               { use: isMine ? 'local' : 'remote' },
@@ -209,6 +243,7 @@ function OneIsGone({ kept, isMine, resolve }: OneIsGoneProps) {
         </button>
         <button
           type="button"
+          aria-disabled={isTooNew}
           onClick={() =>
             resolve({ use: isMine ? 'remote' : 'local' }, 'Decided. The note is deleted here.')
           }

@@ -20,6 +20,8 @@ import { DraftMark, NoteMark } from '../parts/marks.tsx';
 import { PhotosField } from '../parts/photos-field.tsx';
 import { say } from '../parts/toast.tsx';
 import { go, goInstead, isNoteOpen, paths } from '../route.ts';
+import { session } from '../session.ts';
+import { failureWords } from '../words/failure-words.ts';
 import { FIELD_WORDS } from '../words/field-words.ts';
 import { PRIORITY_WORDS } from '../words/sync-words.ts';
 import { NoteTrouble } from './note-trouble.tsx';
@@ -41,16 +43,19 @@ export function NoteEditor({ isGone, ...opened }: NoteEditorProps) {
   const { save, attempt, isRunning, error } = useSaving(opened);
   const draft = hand.shown(stored);
   const isChanged = hasFields(changedFields(hand.before(stored), draft));
-  const change = (fields: Partial<Draft>): void => hand.change(stored, fields);
   const isLocked = note !== null && mark === 'conflict';
+  const change = (fields: Partial<Draft>): void => hand.change(stored, fields);
+  const isTheirs = (): boolean => session.current.user?.principal === hand.principal;
   const remove = (given: Note): void =>
     attempt(async () => {
-      const bringBack = await deleteNote(given);
+      const bringBack = await deleteNote(given, hand.principal);
       const keepAfterAll = hand.forget();
+      // The disk was slow, and somebody has signed out meanwhile.
+      if (!isTheirs()) return;
       if (isNoteOpen(id)) go(paths.notes);
       const undo = (): void => {
-        keepAfterAll();
-        void bringBack();
+        if (isTheirs()) keepAfterAll();
+        bringBack().catch((failure: unknown) => say(failureWords(failure).what));
       };
       say('Note deleted.', { label: 'Undo', run: undo });
     });
@@ -136,7 +141,7 @@ export function NoteEditor({ isGone, ...opened }: NoteEditorProps) {
         <button
           type="submit"
           className="primary"
-          disabled={isLocked || !isChanged}
+          aria-disabled={isLocked || !isChanged}
           aria-keyshortcuts="Control+Enter"
           aria-busy={isRunning}
         >
@@ -148,7 +153,12 @@ export function NoteEditor({ isGone, ...opened }: NoteEditorProps) {
           </button>
         )}
         {note !== null && !isLocked && (
-          <button type="button" className="quiet" disabled={isRunning} onClick={() => remove(note)}>
+          <button
+            type="button"
+            className="quiet"
+            aria-disabled={isRunning}
+            onClick={() => remove(note)}
+          >
             Delete note
           </button>
         )}

@@ -3,7 +3,7 @@ import { useItem, useItems, usePendingChanges, useSyncStatus } from 'nexus-store
 import { memo, useDeferredValue, useState, type ReactNode } from 'react';
 import { backend, notes } from '../app-field.ts';
 import { useDrafts, useIsUnsaved, type KeptDraft } from '../drafts/kept-drafts.ts';
-import { useAnswer } from '../hooks.ts';
+import { useAnswer, useMissing } from '../hooks.ts';
 import { edited } from '../model/edits.ts';
 import { completeNote, matchesNote, nameOf, type Note } from '../model/note.ts';
 import { Failure } from '../parts/failure.tsx';
@@ -12,6 +12,7 @@ import { Icon } from '../parts/icon.tsx';
 import { FilterChips, SearchField, ShowMore, useShownCount } from '../parts/list-tools.tsx';
 import { DraftMark, NoteMark, PriorityChip } from '../parts/marks.tsx';
 import { paths } from '../route.ts';
+import type { Missing } from '../words/missing-words.ts';
 import { PRIORITY_WORDS } from '../words/sync-words.ts';
 import { fullTimeWords, timeWords } from '../words/time-words.ts';
 
@@ -39,6 +40,7 @@ export function NoteList({ principal, openId, isAlone }: NoteListProps) {
     orderBy: { field: 'changedAt', direction: 'descending' },
   });
   const unsent = useUnsentIds();
+  const missing = useMissing();
   const all = (value ?? []).map(completeNote);
   const found = all.filter((note) => isWanted(note, words, filter, unsent.has(note.id)));
   const { shown, showMore } = useShownCount(`${words} ${filter}`);
@@ -60,7 +62,7 @@ export function NoteList({ principal, openId, isAlone }: NoteListProps) {
         <DraftRows principal={principal} openId={openId} words={words} filter={filter} />
       </ul>
       <p className="count" role="status">
-        {status === 'loading' ? 'Reading …' : countWords(found.length, all.length)}
+        {status === 'loading' ? 'Reading …' : countWords(found.length, all.length, missing)}
       </p>
       <ul className="rows">
         {found.slice(0, shown).map((note) => (
@@ -85,11 +87,12 @@ function isWanted(note: Note, words: string, filter: Filter, isUnsent: boolean):
   return words === '' || matchesNote(note, words);
 }
 
-function countWords(found: number, all: number): string {
-  if (all === 0) return 'Nothing written yet.';
-  if (found === 0) return 'No note is like that.';
+function countWords(found: number, all: number, missing: Missing | null): string {
+  if (all === 0) return missing?.sentence ?? 'Nothing written yet.';
   const notesWord = found === 1 ? 'note' : 'notes';
-  return found === all ? `${found} ${notesWord}` : `${found} of ${all} notes`;
+  const count = found === all ? `${found} ${notesWord}` : `${found} of ${all} notes`;
+  if (missing !== null) return `${count} so far. ${missing.sentence}`;
+  return found === 0 ? 'No note is like that.' : count;
 }
 
 interface DraftRowsProps {

@@ -4,7 +4,7 @@ import { backend, notes } from '../app-field.ts';
 import { DraftInHand, type Stored } from '../drafts/draft-in-hand.ts';
 import { takeDraft } from '../drafts/kept-drafts.ts';
 import { livingTabs } from '../drafts/tab.ts';
-import { useAnswer } from '../hooks.ts';
+import { useAnswer, useMissing } from '../hooks.ts';
 import { completeNote, draftOf, EMPTY_DRAFT, type Note } from '../model/note.ts';
 import { useObserved } from '../observed.ts';
 import { Failure } from '../parts/failure.tsx';
@@ -94,10 +94,12 @@ function NoteInHand({ principal, id, isNew, aboutReport, value, living }: NoteIn
     version: value,
   };
   useEffect(() => hand.land(stored), [hand, value]);
+  const missing = useMissing();
   if (note === null && !isNew && edits === undefined && saved === undefined)
     return (
       <p className="empty">
-        This note is no longer here: it was deleted, or it belongs to somebody else.{' '}
+        {missing?.sentence ??
+          'This note is no longer here: it was deleted, or it belongs to somebody else.'}{' '}
         <a href={paths.notes}>All notes</a>
       </p>
     );

@@ -1,6 +1,7 @@
-import { useItem, useItems, useSyncStatus } from 'nexus-store/react';
+import { useItem, useItems } from 'nexus-store/react';
 import { memo, useDeferredValue, useMemo, useState } from 'react';
 import { notes, reports } from '../app-field.ts';
+import { useMissing } from '../hooks.ts';
 import { completeNote, nameOf } from '../model/note.ts';
 import { airportOf, DAMAGES, damageOf, matchesReport, type Report } from '../model/report.ts';
 import { Failure } from '../parts/failure.tsx';
@@ -8,6 +9,7 @@ import { Heading } from '../parts/heading.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { FilterChips, SearchField, ShowMore, useShownCount } from '../parts/list-tools.tsx';
 import { paths } from '../route.ts';
+import type { Missing } from '../words/missing-words.ts';
 
 const FILTERS = [
   { value: 'all', label: 'All' },
@@ -39,7 +41,7 @@ function ReportList({ openId }: { readonly openId: string | null }) {
     ...(said === undefined ? {} : { where: { 'Effect Amount of damage': { in: said } } }),
     orderBy: { field: 'Flight Date', direction: 'descending' },
   });
-  const isPulling = useSyncStatus(({ phase }) => phase === 'pulling');
+  const missing = useMissing('the reports');
   const found = useMemo(
     () => (value ?? []).filter((report) => words === '' || matchesReport(report, words)),
     [value, words],
@@ -56,7 +58,7 @@ function ReportList({ openId }: { readonly openId: string | null }) {
       <FilterChips label="Which reports" options={FILTERS} value={filter} onChange={setFilter} />
       {status === 'failed' && <Failure error={error} onRetry={refresh} />}
       <p className="count" role="status">
-        {status === 'loading' ? 'Reading …' : countWords(found.length, isPulling)}
+        {status === 'loading' ? 'Reading …' : countWords(found.length, missing)}
       </p>
       <ul className="rows">
         {found.slice(0, shown).map((report) => (
@@ -68,9 +70,10 @@ function ReportList({ openId }: { readonly openId: string | null }) {
   );
 }
 
-function countWords(found: number, isPulling: boolean): string {
+function countWords(found: number, missing: Missing | null): string {
   const count = `${found.toLocaleString()} ${found === 1 ? 'report' : 'reports'}`;
-  if (isPulling) return `${count}, receiving more …`;
+  if (missing !== null)
+    return found === 0 ? missing.sentence : `${count} so far. ${missing.sentence}`;
   return found === 0 ? 'No report is like that on this device.' : count;
 }
 
@@ -117,9 +120,11 @@ const FACTS: readonly { readonly field: keyof Report; readonly label: string }[]
 function OpenReport({ id }: { readonly id: string }) {
   const { status, value: report, error, refresh } = useItem(reports, id);
   const { value: about = [] } = useItems(notes, { where: { reportId: id } });
+  const missing = useMissing();
   if (status === 'failed') return <Failure error={error} onRetry={refresh} />;
   if (status === 'loading') return <p className="empty">Reading the report …</p>;
-  if (report === undefined) return <p className="empty">This report is not on this device.</p>;
+  if (report === undefined)
+    return <p className="empty">{missing?.sentence ?? 'This report is not on this device.'}</p>;
   return (
     <article className="report">
       <div className="detail-head">
@@ -140,7 +145,7 @@ function OpenReport({ id }: { readonly id: string }) {
       </dl>
       <h2>Notes about it</h2>
       {about.length === 0 ? (
-        <p className="faint">None yet.</p>
+        <p className="faint">{missing?.sentence ?? 'None yet.'}</p>
       ) : (
         <ul className="plain-list">
           {about.map(completeNote).map((note) => (

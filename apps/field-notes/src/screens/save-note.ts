@@ -68,11 +68,16 @@ async function lettersOf(noteId: string): Promise<readonly Entry[]> {
   return letters.filter(({ entityId }) => entityId === noteId);
 }
 
-/** Deletes a note; what it returns brings it back, if need be as a new write. */
-export async function deleteNote(note: Note): Promise<() => Promise<void>> {
+/**
+ * Deletes a note. What this returns brings it back, if need be as a new write; it does nothing once somebody else
+ * is signed in, or nobody: the note would become theirs.
+ */
+export async function deleteNote(note: Note, principal: string): Promise<() => Promise<void>> {
   const { entry } = await notes.delete(note.id, { priority: note.priority });
+  const isOwn = (): boolean => backend.principal === principal;
   return async () => {
+    if (!isOwn()) return;
     const isBack = entry !== null && (await backend.cancel(entry.id)) === 'cancelled';
-    if (!isBack) await notes.save(note, { priority: note.priority });
+    if (!isBack && isOwn()) await notes.save(note, { priority: note.priority });
   };
 }

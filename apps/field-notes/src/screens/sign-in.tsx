@@ -1,6 +1,6 @@
 import { useState, type SyntheticEvent } from 'react';
 import { Failure } from '../parts/failure.tsx';
-import { Heading } from '../parts/heading.tsx';
+import { Heading, takeFocusFromNowOn } from '../parts/heading.tsx';
 import { useObserved } from '../observed.ts';
 import { session, signIn, type SignInResult } from '../session.ts';
 
@@ -40,8 +40,10 @@ export function SignInForm({ label }: { readonly label: string }) {
   const [isBusy, setIsBusy] = useState(false);
   const submit = async (event: SyntheticEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
+    if (isBusy) return;
     const code = new FormData(event.currentTarget).get('code');
     setIsBusy(true);
+    takeFocusFromNowOn();
     try {
       const result = await signIn(typeof code === 'string' ? code.trim() : '');
       setAnswer(result === 'signed-in' ? undefined : ANSWERS[result]);
@@ -65,7 +67,7 @@ export function SignInForm({ label }: { readonly label: string }) {
           aria-invalid={answer === ANSWERS['unknown-code']}
         />
       </label>
-      <button type="submit" className="primary" disabled={isBusy}>
+      <button type="submit" className="primary" aria-disabled={isBusy}>
         {label}
       </button>
       <p id="sign-in-answer" className="answer" role="alert">

@@ -85,7 +85,11 @@ function Summary({ attempt }: { readonly attempt: (act: () => Promise<unknown>) 
 type Answer = (pushed: number, remaining: number) => string;
 
 const left: Answer = (_, remaining) =>
-  remaining === 1 ? '1 change still waits.' : `${remaining} changes still wait.`;
+  remaining === 0
+    ? 'Nothing waits to be sent, but what you see may be out of date.'
+    : remaining === 1
+      ? '1 change still waits.'
+      : `${remaining} changes still wait.`;
 
 const SYNC_ANSWERS: Readonly<
   Record<Awaited<ReturnType<typeof backend.sync>>['stoppedBy'], Answer>
@@ -98,7 +102,7 @@ const SYNC_ANSWERS: Readonly<
         : `Sent ${pushed}. Everything is on the server.`,
   offline: (pushed, remaining) => `The server cannot be reached. ${left(pushed, remaining)}`,
   blocked: (pushed, remaining) =>
-    `The server asks to wait, or does not know you. ${left(pushed, remaining)}`,
+    `The server asks to wait, fails, or does not know you. ${left(pushed, remaining)}`,
   deadline: left,
   aborted: left,
   paused: () => 'Sending is paused.',

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describeInChromium } from 'browser-harness/vitest';
-import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { appForEachTest, signIn, writeNote } from './running-app.ts';
+import { appForEachTest, onServer, openConflict, signIn, writeNote } from './running-app.ts';
 
 /** Something else of this site takes all the room that is left. */
 const FILL_THE_DISK = `new Promise((resolve) => {
@@ -18,10 +17,6 @@ const FILL_THE_DISK = `new Promise((resolve) => {
     add();
   };
 })`;
-
-/** The open note's own mark: all of the app may still say that nothing waits when Save has just resolved. */
-const onServer = (page: Page): Promise<void> =>
-  page.locator('.detail-mark').getByText('On the server').waitFor();
 
 describeInChromium('the app, with its server', () => {
   const start = appForEachTest();
@@ -152,18 +147,7 @@ describeInChromium('the app, with its server', () => {
   test('asks a person about a conflict, field by field', async () => {
     const app = await start();
     const page = await app.openSignedIn();
-    await writeNote(page, { title: 'Nest', site: 'Hangar 3', text: 'As found', priority: 'High' });
-    await onServer(page);
-    const id = decodeURIComponent(new URL(page.url()).hash.replace('#/notes/', ''));
-    await app.browser.context.setOffline(true);
-    await page.getByLabel('What did you see?').fill('Mine');
-    await page.getByRole('button', { name: 'Save', exact: true }).click();
-    await page.locator('.detail-mark').getByText('Saved here').waitFor();
-    const theirs = { text: 'Theirs', site: 'Hangar 4' };
-    await app.push({ entityId: id, operation: 'update', patch: true, payload: theirs });
-
-    await app.browser.context.setOffline(false);
-    await page.getByRole('link', { name: 'Compare and decide' }).click();
+    const id = await openConflict(app, page);
 
     const text = page.getByRole('group', { name: 'What did you see?' });
     expect(await text.getByRole('radio', { name: 'Mine' }).isChecked()).toBe(true);

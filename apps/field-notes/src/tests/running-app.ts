@@ -156,3 +156,55 @@ export async function writeNote(page: Page, note: NewNote): Promise<void> {
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByText('Saved on this device.').waitFor();
 }
+
+/** Nothing is stored or read before `letGo()`: something else writes to the same database. */
+export const HOLD_THE_DISK = `new Promise((resolve) => {
+  const opening = indexedDB.open('field-notes');
+  opening.onsuccess = () => {
+    const database = opening.result;
+    const transaction = database.transaction([...database.objectStoreNames], 'readwrite');
+    const store = transaction.objectStore(database.objectStoreNames[0]);
+    let isHeld = true;
+    globalThis.letGo = () => {
+      isHeld = false;
+    };
+    transaction.oncomplete = () => database.close();
+    const ask = () => {
+      store.count().onsuccess = () => {
+        resolve();
+        if (isHeld) ask();
+      };
+    };
+    ask();
+  };
+})`;
+
+/** The id of the note that is open. */
+export function openNoteId(page: Page): string {
+  return decodeURIComponent(new URL(page.url()).hash.replace('#/notes/', ''));
+}
+
+/** The open note's own mark: all of the app may still say that nothing waits when Save has just resolved. */
+export const onServer = (page: Page): Promise<void> =>
+  page.locator('.detail-mark').getByText('On the server').waitFor();
+
+/** Asks the server now what is new. */
+export const lookAtServer = (page: Page): Promise<unknown> =>
+  page.evaluate(`dispatchEvent(new Event('online'))`);
+
+/** A note that was changed here and elsewhere, with the conflict open. Returns the note's id. */
+export async function openConflict(app: RunningApp, page: Page): Promise<string> {
+  await writeNote(page, { title: 'Nest', site: 'Hangar 3', text: 'As found', priority: 'High' });
+  await onServer(page);
+  const id = openNoteId(page);
+  await app.browser.context.setOffline(true);
+  await page.getByLabel('What did you see?').fill('Mine');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.locator('.detail-mark').getByText('Saved here').waitFor();
+  const theirs = { text: 'Theirs', site: 'Hangar 4' };
+  await app.push({ entityId: id, operation: 'update', patch: true, payload: theirs });
+  await app.browser.context.setOffline(false);
+  await page.getByRole('link', { name: 'Compare and decide' }).click();
+  await page.getByRole('button', { name: 'Save this choice' }).waitFor();
+  return id;
+}

@@ -4,6 +4,8 @@ import { isNexusError } from 'nexus-store';
 export interface FailureWords {
   readonly what: string;
   readonly help: string;
+  /** The page as it is can do nothing about it, however often it tries. */
+  readonly needsReload?: true;
 }
 
 const WORDS: Readonly<Record<string, FailureWords>> = {
@@ -26,6 +28,7 @@ const WORDS: Readonly<Record<string, FailureWords>> = {
   'storage/version-too-new': {
     what: 'A newer version of Field notes has used this device. Nothing was changed.',
     help: 'Reload to get the newer version.',
+    needsReload: true,
   },
   'storage/unavailable': {
     what: 'The browser does not give Field notes any storage.',

@@ -1,20 +1,12 @@
 import type { Entry, Reason, ReasonCode, SyncPriority, SyncStatus } from 'nexus-store';
 import type { SyncMark } from 'nexus-store/react';
+import { isUnreachable, missingOf } from './missing-words.ts';
 
 /** How the whole app stands with the server, in one word for styles and one sentence for people. */
 export interface Standing {
   readonly mood: 'calm' | 'busy' | 'waiting' | 'attention';
   readonly short: string;
   readonly sentence: string;
-}
-
-/** Whether the last thing that was heard of the server is that it cannot be heard. */
-export function isUnreachable({ blockedBy, lastFailure, lastSyncedAt }: SyncStatus): boolean {
-  if (blockedBy?.reason === 'offline') return true;
-  const isLate = (lastFailure?.at ?? 0) > (lastSyncedAt ?? 0);
-  return (
-    isLate && (lastFailure?.code === 'remote/offline' || lastFailure?.code === 'remote/timeout')
-  );
 }
 
 export interface StandingFacts {
@@ -59,6 +51,10 @@ export function standingOf({ status, pending, isOnline }: StandingFacts): Standi
       ? { mood: 'busy', short: `Sending ${pending}`, sentence }
       : waiting(`${pending} waiting`, sentence);
   }
+  const missing = missingOf({ status, isOnline });
+  if (missing?.kind === 'coming')
+    return { mood: 'busy', short: 'Fetching', sentence: missing.sentence };
+  if (missing !== null) return waiting('Could not fetch', missing.sentence);
   return { mood: 'calm', short: 'All sent', sentence: 'Everything is on the server.' };
 }
 

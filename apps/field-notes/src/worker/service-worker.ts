@@ -11,6 +11,6 @@ declare const __SHELL__: { readonly version: string; readonly files: readonly st
 keepShell(self as unknown as ServiceWorkerGlobalScope, __SHELL__);
 
 serveBackgroundSync({
-  open: () => openField({ wrap: (remote) => remote }).backend,
+  open: () => openField().backend,
   badge: true,
 });
