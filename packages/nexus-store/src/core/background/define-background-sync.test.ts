@@ -3,7 +3,7 @@ import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
 import { ManualScheduler } from '../../testing/manual-scheduler.ts';
 import { memoryRemote } from '../../testing/memory-remote.ts';
 import { simulateAndroid } from '../../testing/simulate-android.ts';
-import { createVirtualRuntime } from '../../testing/virtual-runtime.ts';
+import { createVirtualRuntime, type VirtualRuntime } from '../../testing/virtual-runtime.ts';
 import type { AppContext } from '../../testing/device/simulated-app.ts';
 import { NexusStore } from '../store/nexus-store.ts';
 import { StoreBackend } from '../store/store-backend.ts';
@@ -233,5 +233,100 @@ describe('background sync defined at module scope', () => {
     expect(results).toEqual(['retry']);
     await expect(background.ready).rejects.toThrow('the key store is locked');
     await expect(background.scheduleSync()).rejects.toThrow('the key store is locked');
+  });
+
+  describe('whose set-up failed once', () => {
+    /** A database whose first opening fails, as when it was slow or in use. */
+    function failingOnce(): { backend: StoreBackend; runtime: VirtualRuntime } {
+      const runtime = createVirtualRuntime(1);
+      const storage = memoryStorage();
+      vi.spyOn(storage, 'open').mockRejectedValueOnce(new Error('the disk is slow'));
+      const backend = new StoreBackend(runtime, { storage, remote: memoryRemote() });
+      return { backend, runtime };
+    }
+
+    test('is set up by the write that opens the database, and asks for wake-ups', async () => {
+      const { backend, runtime } = failingOnce();
+      const scheduler = new ManualScheduler(runtime);
+      const background = defineBackgroundSync(runtime, {
+        open: () => backend,
+        providers: [platform('here', true, scheduler)],
+      });
+      await expect(background.ready).rejects.toThrow('the disk is slow');
+      const before = (await scheduler.pending()).length;
+
+      await new NexusStore<{ id: string }>({ backend, collection: 'notes' }).save(
+        { id: 'a' },
+        { priority: 'critical' },
+      );
+      await runtime.settle();
+      const after = (await scheduler.pending()).map(({ id }) => id);
+      await background.dispose();
+
+      expect(before).toBe(0);
+      expect(after).toContain('nexus-store.sync.critical');
+    });
+
+    test('is set up when it is asked for again', async () => {
+      const { backend, runtime } = failingOnce();
+      const background = defineBackgroundSync(runtime, {
+        open: () => backend,
+        providers: [platform('here', true)],
+      });
+      const first = background.ready;
+      await expect(first).rejects.toThrow('the disk is slow');
+
+      const scheduled = await background.scheduleSync();
+      const { pending } = await background.explain();
+      await background.dispose();
+
+      expect([scheduled.ok, pending, background.status]).toEqual([true, 0, 'scheduled']);
+    });
+
+    test('tries a backend that could not be made in the next wake-up, and is there for the one after', async () => {
+      const runtime = createVirtualRuntime(1);
+      const scheduler = new ManualScheduler(runtime);
+      const remote = memoryRemote();
+      const backend = new StoreBackend(runtime, {
+        storage: memoryStorage(),
+        remote,
+        autoSync: false,
+      });
+      let isLocked = true;
+      const background = defineBackgroundSync(runtime, {
+        open: async () => {
+          if (isLocked) throw new Error('the key store is locked');
+          return backend;
+        },
+        providers: [platform('here', true, scheduler)],
+      });
+      await expect(background.ready).rejects.toThrow('the key store is locked');
+      const notes = new NexusStore<{ id: string }>({ backend, collection: 'notes' });
+      await notes.save({ id: 'a' });
+
+      isLocked = false;
+      const first = scheduler.wake('nexus-store.sync');
+      await runtime.advance('1s');
+      const second = scheduler.wake('nexus-store.sync');
+      await runtime.advance('1s');
+      await background.dispose();
+
+      expect([first.results, second.results]).toEqual([['retry'], ['success']]);
+      expect(remote.server.applied).toHaveLength(1);
+    });
+
+    test('is not begun anew once it was disposed of', async () => {
+      const { backend, runtime } = failingOnce();
+      const background = defineBackgroundSync(runtime, {
+        open: () => backend,
+        providers: [platform('here', true)],
+      });
+      await expect(background.ready).rejects.toThrow('the disk is slow');
+
+      await background.dispose();
+
+      await expect(background.scheduleSync()).rejects.toThrow('the disk is slow');
+      expect(background.status).toBe('idle');
+    });
   });
 });

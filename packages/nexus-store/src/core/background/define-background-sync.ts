@@ -45,7 +45,10 @@ export interface BackgroundSyncDefinition {
 
 /** Background sync as an app holds it. */
 export interface BackgroundSync {
-  /** Resolves with the service once it is initialised; rejects with what kept it from being. */
+  /**
+   * Resolves with the service once it is initialised; rejects with what kept it from being. After a failure
+   * it is tried again whenever this is read or anything here is called, and when the database opens.
+   */
   readonly ready: Promise<BackgroundSyncService>;
   readonly isSupported: boolean;
   readonly status: BackgroundSyncStatus;
@@ -90,37 +93,114 @@ export function defineBackgroundSync(
   const logError = (error: unknown): void =>
     runtime.logger.log('error', 'background sync could not be set up', { error: String(error) });
   const status = new LiveValue<BackgroundSyncStatus>('idle', logError);
-  const ready = setUp(runtime, definition, config, providers, status);
-  // Whoever awaits `ready` hears of a failure too; nobody has to.
-  ready.catch(logError);
+  const setUp = new SetUp({ runtime, definition, config, providers, status, logError });
+  void setUp.ready();
   return {
-    ready,
+    get ready(): Promise<BackgroundSyncService> {
+      return setUp.ready();
+    },
     isSupported: providers.some((provider) => provider.detect()),
     get status(): BackgroundSyncStatus {
       return status.current;
     },
     statusStream: status,
-    scheduleSync: async () => (await ready).scheduleSync(),
-    cancelSync: async () => (await ready).cancelSync(),
-    hintInterval: async (intervalMs) => (await ready).hintInterval(intervalMs),
-    history: async () => (await ready).history(),
-    explain: async () => (await ready).explain(),
+    scheduleSync: async () => (await setUp.ready()).scheduleSync(),
+    cancelSync: async () => (await setUp.ready()).cancelSync(),
+    hintInterval: async (intervalMs) => (await setUp.ready()).hintInterval(intervalMs),
+    history: async () => (await setUp.ready()).history(),
+    explain: async () => (await setUp.ready()).explain(),
     dispose: async () => {
-      await (await ready).dispose();
+      await setUp.dispose();
       status.close();
     },
   };
 }
 
-async function setUp(
-  runtime: Runtime,
-  definition: BackgroundSyncDefinition,
-  config: BackgroundSyncConfig,
-  providers: readonly BackgroundSyncProvider[],
-  status: LiveValue<BackgroundSyncStatus>,
-): Promise<BackgroundSyncService> {
-  const { id, setBadge } = definition;
-  const create = (backend?: StoreBackend): BackgroundSyncService => {
+interface SetUpParts {
+  readonly runtime: Runtime;
+  readonly definition: BackgroundSyncDefinition;
+  readonly config: BackgroundSyncConfig;
+  readonly providers: readonly BackgroundSyncProvider[];
+  readonly status: LiveValue<BackgroundSyncStatus>;
+  readonly logError: (error: unknown) => void;
+}
+
+/**
+ * Makes the service, and makes it ready. A database that does not open at first, as when the disk is slow
+ * or another tab is in the way, may open a moment later: what failed is tried again whenever somebody asks
+ * for it, and when somebody else has opened the database.
+ */
+class SetUp {
+  readonly #parts: SetUpParts;
+  #attempt: Promise<BackgroundSyncService> | undefined;
+  #hasFailed = false;
+  #isDisposed = false;
+  #opened: { readonly backend: StoreBackend; readonly service: BackgroundSyncService } | undefined;
+  /** Answers wake-ups as long as there is no backend. */
+  #standIn: BackgroundSyncService | undefined;
+  #stopWaiting: (() => void) | undefined;
+
+  constructor(parts: SetUpParts) {
+    this.#parts = parts;
+  }
+
+  /** The service once it is initialised. After a failure the next call tries again. */
+  ready(): Promise<BackgroundSyncService> {
+    // What was disposed of is not begun anew.
+    if (this.#attempt === undefined || (this.#hasFailed && !this.#isDisposed)) {
+      this.#hasFailed = false;
+      this.#attempt = this.#try().catch((error: unknown) => {
+        this.#hasFailed = true;
+        this.#parts.logError(error);
+        throw error;
+      });
+      // Whoever awaits it hears of a failure too; nobody has to.
+      this.#attempt.catch(() => {});
+    }
+    return this.#attempt;
+  }
+
+  async dispose(): Promise<void> {
+    this.#isDisposed = true;
+    this.#stopWaiting?.();
+    await this.#attempt?.catch(() => {});
+    await this.#standIn?.dispose();
+    await this.#opened?.service.dispose();
+  }
+
+  async #try(): Promise<BackgroundSyncService> {
+    if (this.#opened === undefined) {
+      const { definition, logError } = this.#parts;
+      let backend: StoreBackend;
+      try {
+        const opened = definition.open();
+        // Without a wait where none is needed: on some systems launch handlers count only until launch ends.
+        backend = opened instanceof Promise ? await opened : opened;
+        requireKind('what open gives', backend, BACKEND);
+      } catch (error) {
+        // Wake-ups must be answered all the same, or the system stops giving them.
+        this.#standIn ??= this.#createStandIn();
+        throw error;
+      }
+      this.#opened = { backend, service: this.#create(backend) };
+      // Not awaited: it may be in the very run that tries this.
+      this.#standIn?.dispose().catch(logError);
+      this.#standIn = undefined;
+    }
+    const { backend, service } = this.#opened;
+    try {
+      await service.initialize(this.#parts.config);
+    } catch (error) {
+      this.#waitFor(backend);
+      throw error;
+    }
+    this.#stopWaiting?.();
+    return service;
+  }
+
+  #create(backend?: StoreBackend): BackgroundSyncService {
+    const { runtime, definition, providers, status } = this.#parts;
+    const { id, setBadge, tasks = [] } = definition;
     // One clock for the queue and for those who wake it.
     const own = backend?.runtime ?? runtime;
     const service = BackgroundSyncServiceFactory.create(own, providers, {
@@ -129,28 +209,39 @@ async function setUp(
       ...(setBadge === undefined ? {} : { onPendingCount: setBadge }),
     });
     service.statusStream.subscribe((next) => status.set(next));
-    for (const task of definition.tasks ?? []) service.registerTask(task);
+    for (const task of tasks) service.registerTask(task);
     return service;
-  };
-  let backend: StoreBackend;
-  try {
-    const opened = definition.open();
-    // Without a wait where none is needed: on some systems launch handlers count only until launch ends.
-    backend = opened instanceof Promise ? await opened : opened;
-    requireKind('what open gives', backend, BACKEND);
-  } catch (error) {
-    // Wake-ups must be answered all the same, or the system stops giving them.
-    failEveryRun(create(), error);
-    throw error;
   }
-  const service = create(backend);
-  await service.initialize(config);
-  return service;
-}
 
-function failEveryRun(service: BackgroundSyncService, error: unknown): void {
-  service.registerTask({
-    taskId: 'nexus-store.open',
-    execute: () => Promise.reject(error),
-  });
+  #createStandIn(): BackgroundSyncService {
+    const service = this.#create();
+    service.registerTask({
+      taskId: 'nexus-store.open',
+      execute: async () => {
+        await this.ready();
+        return false; // opened by now: the next wake-up finds everything
+      },
+    });
+    return service;
+  }
+
+  /** What is written, and a database that is open where it was not, are worth another attempt. */
+  #waitFor(backend: StoreBackend): void {
+    if (this.#stopWaiting !== undefined || this.#isDisposed) return;
+    let wasOpen = backend.isOpen;
+    const again = (): void => void this.ready();
+    const stops = [
+      backend.on(({ type }) => {
+        if (type === 'entry-enqueued') again();
+      }),
+      // Looking at the status opens the database, if it can be: a failure that was short ends here.
+      backend.status.subscribe(() => {
+        if (backend.isOpen && !wasOpen) again();
+        wasOpen = backend.isOpen;
+      }),
+    ];
+    this.#stopWaiting = () => {
+      for (const stop of stops.splice(0)) stop();
+    };
+  }
 }

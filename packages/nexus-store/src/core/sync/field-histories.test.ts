@@ -1,3 +1,4 @@
+import { env } from 'node:process';
 import { expect, test } from 'vitest';
 import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
 import { answers, BackendFixture } from '../../testing/backend-fixture.ts';
@@ -12,7 +13,7 @@ import type { VirtualRuntime } from '../../testing/virtual-runtime.ts';
 // any value that nobody has replaced, and none that somebody saw and replaced.
 
 /** Raise it for longer runs: `NEXUS_HISTORY_RUNS=5000`. */
-const RUNS = Number(process.env['NEXUS_HISTORY_RUNS'] ?? 40);
+const RUNS = Number(env['NEXUS_HISTORY_RUNS'] ?? 40);
 const STEPS = 40;
 const FIELDS = ['a', 'b', 'c'] as const;
 const IDS = ['x', 'y'] as const;

@@ -274,6 +274,27 @@ describe('turns at draining', () => {
     expect(gone).toEqual([true, false, false]);
   });
 
+  test('a tab that thaws does not take those for gone whose turns began without it', async () => {
+    const all = opened();
+    const [frozen, thief, next] = [all.open(), all.open(), all.open()];
+    const first = all.turn(frozen.lock, 'frozen');
+    await all.runtime.settle();
+    frozen.context.freeze();
+    const second = all.turn(thief.lock, 'thief');
+    await all.runtime.advance('7s');
+    second.end();
+    const third = all.turn(next.lock, 'next');
+    await all.runtime.settle();
+
+    frozen.context.thaw();
+    const gone = ['thief', 'next'].map((owner) => frozen.lock.isGone(owner));
+    first.end();
+    third.end();
+    await Promise.all([first.over, third.over]);
+
+    expect(gone).toEqual([false, false]);
+  });
+
   test('a dead one whose lock is released a moment late is gone all the same', async () => {
     const all = opened();
     const [dead, next] = [all.open(), all.open()];

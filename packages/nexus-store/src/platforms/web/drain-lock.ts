@@ -92,15 +92,20 @@ export class DrainLock {
       };
       signal.addEventListener('abort', onAbort, { once: true });
       const refused = (): void => {
+        if (waiting.signal.aborted) return;
+        if (isOver) this.#onStolen();
         // Not given up by us: some contexts have locks by name only. Row leases have to do.
-        if (!waiting.signal.aborted) void begin();
+        else void begin();
       };
       locks.request(this.#name, { signal: waiting.signal }, begin).catch(refused);
       stopWatching = this.#watch({
         onSilent: () => {
           waiting.abort();
           // Also rejects when somebody steals in turn: the pass goes on, protected by its row leases.
-          locks.request(this.#name, { steal: true }, begin).catch(() => void begin());
+          locks.request(this.#name, { steal: true }, begin).catch(() => {
+            if (isOver) this.#onStolen();
+            else void begin();
+          });
         },
         onUnknown: () => {
           waiting.abort();
@@ -113,6 +118,11 @@ export class DrainLock {
   /** See `ContextLink.isGone`. */
   isGone(owner: string): boolean {
     return this.#running?.has(this.#turnName(owner)) === false;
+  }
+
+  /** Others take their turns beside this one, which began without them: nobody is known to be gone any more. */
+  #onStolen(): void {
+    this.#running = undefined;
   }
 
   #turnName(owner: string): string {

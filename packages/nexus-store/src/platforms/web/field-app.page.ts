@@ -120,3 +120,25 @@ export function seeStep(id: string, step: number): Promise<void> {
       });
   });
 }
+
+/** Whether nobody keeps a transaction open that writers of the database would have to wait for. */
+export async function canWrite(): Promise<boolean> {
+  const database = await new Promise<IDBDatabase>((resolve, reject) => {
+    const request = indexedDB.open('field');
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const stores = [...database.objectStoreNames];
+  const writing = database.transaction(stores, 'readwrite');
+  writing.objectStore(stores[0] as string).count();
+  return new Promise((resolve) => {
+    const giveUp = setTimeout(() => writing.abort(), 400);
+    const end = (isDone: boolean): void => {
+      clearTimeout(giveUp);
+      database.close();
+      resolve(isDone);
+    };
+    writing.oncomplete = () => end(true);
+    writing.onabort = () => end(false);
+  });
+}

@@ -121,6 +121,15 @@ const OLD = `${FIREFOX}
   delete Navigator.prototype.locks;
   delete globalThis.BroadcastChannel;
 `;
+/** The first two attempts to open the database fail. */
+const OPENS_LATER = `
+  const { open } = IDBFactory.prototype;
+  let failures = 2;
+  IDBFactory.prototype.open = function (...args) {
+    if (args[0] === 'field' && failures-- > 0) throw new DOMException('slow', 'UnknownError');
+    return open.apply(this, args);
+  };
+`;
 /** As in a window of Electron over its own protocol. */
 const ELECTRON = 'delete Navigator.prototype.serviceWorker;';
 
@@ -198,6 +207,22 @@ describeInChromium('what was written', () => {
   });
 });
 
+describeInChromium('a page whose database did not open at first', () => {
+  test('leaves what is written offline with the browser all the same', async () => {
+    const { page, app } = await openTab({ init: OPENS_LATER });
+    await expect(app.start({ worker: WORKER })).rejects.toThrow('slow');
+    await browser.context.setOffline(true);
+
+    await app.write(['a'], 'critical');
+    await expect.poll(() => app.tags()).not.toEqual([]);
+    await leave({ page, app });
+    await browser.context.setOffline(false);
+    await site.sync.until(hasArrived(1));
+
+    expect(await idsAt(site.sync)).toEqual(['a']);
+  });
+});
+
 describeInChromium('a server that cannot be reached over a network that is there', () => {
   test('leaves what waits with the browser while the page is seen, for the case that it is killed', async () => {
     const profile = await createProfile();
@@ -265,16 +290,55 @@ describeInChromium('a browser that is killed while it sends', () => {
   );
 });
 
+describeInChromium(
+  'a browser that was killed while it sent, and is started again without the app',
+  () => {
+    test('sends the rest by itself', async () => {
+      const profile = await createProfile();
+      const own = await launchBrowser({ profile: profile.path });
+      const { app, page } = await openTab({ own });
+      await app.start({ worker: WORKER });
+      await own.context.setOffline(true);
+      await app.writeMany('note', 200, 10);
+      await expect.poll(() => app.tags()).not.toEqual([]);
+      await own.context.newPage();
+      await page.close();
+      site.sync.delayMs = 100;
+      await own.context.setOffline(false);
+      await site.sync.until(hasArrived(300));
+
+      await own.kill();
+      const before = (await site.sync.arrivals()).length;
+      site.sync.delayMs = 0;
+      const next = await launchBrowser({ profile: profile.path });
+      await site.sync.until(hasArrived(2_000));
+      const open = next.context.pages().map((page) => page.url());
+      await next.close();
+      await profile.remove();
+
+      const inOrder = Array.from({ length: 10 }, (_, index) => index + 1);
+      const steps = await stepsByEntity(site.sync);
+      expect(before).toBeLessThan(2_000);
+      expect(open.filter((url) => url.startsWith(site.origin))).toEqual([]);
+      expect(await site.sync.arrivals()).toHaveLength(2_000);
+      expect([...steps.values()].filter((one) => one.join() !== inOrder.join())).toEqual([]);
+    }, 120_000);
+  },
+);
+
 describeInChromium('six tabs and the worker', () => {
   test('write 5,000 entries at once, the sending tab is frozen, another one crashes: each arrives once, in order', async () => {
-    // Of their own: a browser does not get over what is done to this one.
-    const own = await launchBrowser();
+    // Of their own: a browser does not get over what is done to this one. A process for each tab, too.
+    const own = await launchBrowser({ args: ['--renderer-process-limit=40'] });
     const tabs: Tab[] = [];
     for (let n = 0; n < 6; n += 1) {
       const tab = await openTab({ own });
       await tab.app.start({ worker: WORKER });
       tabs.push(tab);
     }
+    const processes = new Map<Tab, number>();
+    for (const tab of tabs) processes.set(tab, await processOf(own, tab));
+    expect(new Set(processes.values()).size).toBe(6);
     site.sync.delayMs = 25;
     const [first] = tabs as [Tab];
     await Promise.all([
@@ -283,20 +347,30 @@ describeInChromium('six tabs and the worker', () => {
     ]);
     await Promise.all(tabs.map(({ app }) => app.syncSoon()));
     const frozen = await sendingTab(tabs);
-    const early = (await site.sync.arrivals()).length;
 
-    const session = await own.debug(frozen.page);
-    await session.send('Page.setWebLifecycleState', { state: 'frozen' });
     const others = tabs.filter((tab) => tab !== frozen);
+    const held = site.sync.hold();
+    await untilQuiet(site.sync);
+    const pid = processes.get(frozen) as number;
+    process.kill(pid, 'SIGSTOP');
+    // A browser freezes no tab in a transaction that others wait for.
+    while (!(await (others[0] as Tab).app.canWrite())) {
+      process.kill(pid, 'SIGCONT');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      process.kill(pid, 'SIGSTOP');
+    }
+    held.release();
+    await site.sync.until(({ pushes }) => pushes.every(({ status }) => status !== undefined));
+    const early = (await site.sync.arrivals()).length;
     await site.sync.until(hasArrived(early + 300));
     // The worker may be the one that goes on: a tab that is frozen hands over to it.
     const sending = await Promise.all(others.map(({ app }) => app.isPushing()));
     const crashed = others[Math.max(0, sending.indexOf(true))] as Tab;
     await crash(own, crashed.page);
-    await site.sync.until(hasArrived(2_500));
-    await session.send('Page.setWebLifecycleState', { state: 'active' });
+    await site.sync.until(hasArrived(Math.max(2_500, early + 600)));
+    process.kill(pid, 'SIGCONT');
     await site.sync.until(hasArrived(5_000));
-    const rest = others.filter((tab) => tab !== crashed);
+    const rest = tabs.filter((tab) => tab !== crashed);
     for (const { app } of rest) await expect.poll(() => app.pendingCount()).toBe(0);
     await own.kill();
 
@@ -440,6 +514,31 @@ async function sendingTab(tabs: readonly Tab[]): Promise<Tab> {
     )
     .toBe(true);
   return found as Tab;
+}
+
+/** The process of a tab: the one that works when the tab does. */
+async function processOf(own: RunningBrowser, { page }: Tab): Promise<number> {
+  const session = await own.debug();
+  const spent = async (): Promise<ReadonlyMap<number, number>> => {
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+    const renderers = processInfo.filter(({ type }) => type === 'renderer');
+    return new Map(renderers.map(({ id, cpuTime }) => [id, cpuTime]));
+  };
+  const before = await spent();
+  await page.evaluate('for (const end = performance.now() + 400; performance.now() < end; );');
+  const after = await spent();
+  await session.detach();
+  const worked = [...after].map(([id, time]) => [id, time - (before.get(id) ?? 0)] as const);
+  const [most] = worked.toSorted(([, a], [, b]) => b - a);
+  return (most as readonly [number, number])[0];
+}
+
+/** Resolves when the server has not been sent anything for a while. */
+async function untilQuiet(server: SyncServer): Promise<void> {
+  for (let known = -1; known !== server.pushes.length;) {
+    known = server.pushes.length;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }
 
 /** Ends the process of a page as a crash does. */

@@ -1,4 +1,5 @@
 import {
+  bundleForBrowser,
   launchBrowser,
   scriptIn,
   startSite,
@@ -81,6 +82,68 @@ describeInChromium('the inspector', () => {
 
     expect(offline).toBe(pushes);
     expect(after).toBe(before + 1);
+  });
+
+  test('says that its switch is of this tab only, and that a pause is of all', async () => {
+    const { page, app } = await openPage();
+    await app.openLive(site.syncUrl);
+
+    await page.getByRole('radio', { name: 'Offline' }).check();
+    const notice = await page.getByText(/switched off by hand/).innerText();
+    await page.getByRole('radio', { name: 'Online' }).check();
+    await page.getByText(/switched off by hand/).waitFor({ state: 'detached' });
+    await app.close();
+
+    expect(notice).toMatch(/in this tab only .* A service worker .* Pause/);
+  });
+
+  test('a switch that is shared holds the service worker back, and outlives a reload', async () => {
+    const worker = '/switched-worker.js';
+    site.put(worker, {
+      type: 'text/javascript',
+      body: await bundleForBrowser(new URL('./switched-worker.page.ts', import.meta.url), {
+        format: 'iife',
+      }),
+    });
+    const { page, app } = await openPage();
+    await app.openBesideWorker(worker);
+    await page.getByRole('radio', { name: 'Offline' }).check();
+    await app.save('shared', 'written offline');
+    const pushes = site.sync.pushes.length;
+
+    const offline = await app.syncInWorker();
+    await page.reload();
+    await app.openBesideWorker(worker);
+    await page.getByRole('radio', { name: 'Offline', checked: true }).waitFor();
+    const notice = await page.getByText(/switched off by hand/).innerText();
+    const still = await app.syncInWorker();
+    const meanwhile = site.sync.pushes.length;
+    await page.getByRole('radio', { name: 'Online' }).check();
+    await expect.poll(() => app.syncInWorker()).toBe('drained');
+    await app.close();
+
+    expect([offline, still, meanwhile]).toEqual(['offline', 'offline', pushes]);
+    expect(notice).toMatch(/in the service worker, until it is switched back/);
+    expect(site.sync.pushes.length).toBeGreaterThan(pushes);
+  });
+
+  test('shows what is chosen where people have colours of their own', async () => {
+    const { page, app } = await openPage(390);
+    await page.emulateMedia({ forcedColors: 'active' });
+    await app.openDay('light');
+    const looks = async (selector: string): Promise<readonly string[]> =>
+      page.evaluate(`[...document.querySelector('div').shadowRoot.querySelectorAll('${selector}')]
+        .map((node) => getComputedStyle(node).backgroundColor)`);
+
+    const switches = await looks('.switch span');
+    const tabs = await looks('.tabs button');
+    const swatches = new Set(await looks('.numbers .swatch'));
+    await page.emulateMedia({ forcedColors: 'none' });
+    await app.close();
+
+    expect([new Set(switches).size, switches[0]]).toEqual([2, tabs[0]]);
+    expect(new Set(tabs).size).toBe(2);
+    expect(swatches.size).toBeGreaterThan(1);
   });
 
   test('looks the same under a policy that allows no inline styles', async () => {

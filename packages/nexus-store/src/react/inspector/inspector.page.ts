@@ -11,6 +11,7 @@ import { httpRemote } from 'nexus-store/http';
 import { inspectable } from 'nexus-store/inspectable';
 import { mountInspector } from 'nexus-store/inspector';
 import { memoryStorage } from 'nexus-store/memory';
+import { openSwitched } from './switched-backend.page.ts';
 import { createVirtualRuntime, manualScheduler, memoryRemote } from 'nexus-store/testing';
 
 interface Note {
@@ -42,6 +43,27 @@ export async function openLive(url: string): Promise<void> {
   });
   await backend.open();
   unmount = mountInspector(box(), { backend, remote });
+}
+
+/** The same over IndexedDB, beside a service worker that sends from it; the network switch is theirs together. */
+export async function openBesideWorker(worker: string): Promise<void> {
+  await navigator.serviceWorker.register(worker, { scope: '/' });
+  await navigator.serviceWorker.ready;
+  const switched = openSwitched();
+  backend = switched.backend;
+  await backend.open();
+  unmount = mountInspector(box(), switched);
+}
+
+/** What a sync in the service worker came to. */
+export async function syncInWorker(): Promise<string> {
+  const { active } = await navigator.serviceWorker.ready;
+  const channel = new MessageChannel();
+  const stopped = new Promise<string>((resolve) => {
+    channel.port1.onmessage = ({ data }) => resolve(data as string);
+  });
+  active?.postMessage('sync', [channel.port2]);
+  return stopped;
 }
 
 let notes: NexusStore<Note> | undefined;

@@ -47,7 +47,6 @@ export class InspectorModel {
   readonly withPayload: Set<EntryId> = new Set();
   readonly lanes: Map<EntryId, readonly Item[]> = new Map();
   readonly limits: Record<SectionName, number>;
-  picture: QueuePicture | undefined;
   explanation: Explanation | undefined;
   history: readonly JournalRecord[] = [];
   /** Why the queue could not be read. */
@@ -58,6 +57,9 @@ export class InspectorModel {
   discarding: EntryId | undefined;
   tab: Tab = 'queue';
   isReportWithPayloads = false;
+  #picture: QueuePicture | undefined;
+  /** Whose queue was read. */
+  #partition: number | undefined;
   readonly #onChange: () => void;
   readonly #stops: (() => void)[] = [];
   readonly #queue: Repeated;
@@ -75,12 +77,22 @@ export class InspectorModel {
     this.#slow = new Repeated(SLOW_GAP_MS, () => this.#readSlow());
   }
 
+  /** The queue as it was last read; undefined until it was, also for another user than then. */
+  get picture(): QueuePicture | undefined {
+    return this.#partition === this.sources.backend.partition ? this.#picture : undefined;
+  }
+
   get status(): SyncStatus {
     return this.sources.backend.status.current;
   }
 
   get network(): NetworkCondition | undefined {
     return this.sources.remote?.network.current;
+  }
+
+  /** Whether the network switch is that of all tabs and of the service worker. */
+  get isNetworkShared(): boolean {
+    return this.sources.remote?.isShared === true;
   }
 
   get now(): number {
@@ -113,6 +125,7 @@ export class InspectorModel {
   /** Time passes: what is said of it is said anew. */
   tick(): void {
     this.#slow.soon();
+    if (this.picture === undefined) this.#queue.soon();
     this.#onChange();
   }
 
@@ -268,13 +281,19 @@ export class InspectorModel {
   }
 
   async #readQueue(): Promise<void> {
+    const { backend } = this.sources;
     try {
-      const picture = await readQueue(this.sources.backend, this.limits);
+      await backend.open();
+      const { partition } = backend;
+      const picture = await readQueue(backend, this.limits);
       await this.#readLanes(picture);
-      this.picture = picture;
       this.failure = undefined;
+      this.#picture = picture;
+      this.#partition = partition;
+      // Somebody else came meanwhile: this is shown to nobody.
+      if (partition !== backend.partition) this.#queue.soon();
     } catch (error) {
-      if (isNexusError(error, 'storage/closed')) this.picture = undefined;
+      if (isNexusError(error, 'storage/closed')) this.#picture = undefined;
       this.failure = reasonOf(error);
     }
     if (!this.#isStopped) this.#onChange();

@@ -7,6 +7,7 @@ import { fixtures } from '../../testing/backend-fixture.ts';
 import { NexusProvider } from '../provider.ts';
 import { Screen, setActing } from '../fakes/screen.ts';
 import { h, patch } from './dom.ts';
+import { InspectorModel } from './model.ts';
 import { NexusInspector } from './nexus-inspector.ts';
 
 const world = fixtures(afterEach, () => memoryStorage());
@@ -51,6 +52,25 @@ test('the inspector shows the queue in a shadow root, and leaves nothing running
   // Strict mode mounted it twice, and took the first one away.
   expect([listensBefore, stopped.mock.calls.length]).toEqual([1, 2]);
   expect(remote.attempts).toEqual([]);
+});
+
+test('the next user sees nothing of the queue of the one before, not even until it was read again', async () => {
+  const fixture = world();
+  const { backend, notes } = fixture;
+  await backend.signIn('ann');
+  await notes.save({ id: 'of-ann' });
+  const model = new InspectorModel({ backend }, () => {});
+  model.start();
+  await vi.waitFor(() => expect(JSON.stringify(model.picture)).toContain('of-ann'));
+
+  await backend.signIn('bob');
+  const atOnce = model.picture;
+  await notes.save({ id: 'of-bob' });
+  await vi.waitFor(() => expect(JSON.stringify(model.picture)).toContain('of-bob'));
+  model.stop();
+
+  expect(atOnce).toBeUndefined();
+  expect(JSON.stringify(model.picture)).not.toContain('of-ann');
 });
 
 test('on a server the inspector is an empty box', () => {

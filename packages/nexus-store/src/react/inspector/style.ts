@@ -92,6 +92,7 @@ button.danger { background: var(--bad); border-color: var(--bad); color: var(--o
 .progress i { display: block; block-size: 100%; background: var(--busy); transition: inline-size .25s ease-out; }
 
 .controls > button { flex: 1 1 auto; }
+.notice { grid-column: 1 / -1; font-size: 13px; color: var(--warn); border-inline-start: 3px solid currentColor; padding-inline-start: 10px; max-inline-size: 100ch; }
 
 /* ---- meters ---- */
 .meters { display: grid; gap: 12px; align-content: center; }
@@ -204,6 +205,15 @@ button.danger { background: var(--bad); border-color: var(--bad); color: var(--o
 @keyframes breathe { 50% { opacity: .45; } }
 @keyframes arrive { from { translate: 0 -5px; } }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
+
+/* Where people have colours of their own: what is chosen and what colour tells stay visible. */
+@media (forced-colors: active) {
+  .switch input:checked + span, .tabs button[aria-current='true'], button.primary, button.danger { forced-color-adjust: none; background: Highlight; color: HighlightText; }
+  .switch input:focus-visible + span { outline: 2px solid CanvasText; outline-offset: 2px; }
+  .lane-list li[data-current] b { text-decoration: underline; }
+  .badge { border: 1px solid CanvasText; }
+  .lamp, .swatch, .bead, .stack i, .rail i, .progress i, .pulse rect { forced-color-adjust: none; }
+}
 
 @container (min-width: 620px) {
   .frame { padding: 16px; gap: 14px; }

@@ -87,6 +87,13 @@ export async function openDriver(name: string, version: number): Promise<string>
   return await codeOf(async () => await driver().open({ ...SCHEMA, version }));
 }
 
+/** The same, while the page is held up for longer than it would wait. */
+export async function openDriverHeldUp(name: string): Promise<string> {
+  const opened = openDriver(name, 1);
+  for (const end = performance.now() + 800; performance.now() < end;);
+  return await opened;
+}
+
 export async function putText(name: string, value: string): Promise<string> {
   return await codeOf(async () => {
     await driver().transact('write', async (tx) => {

@@ -85,6 +85,14 @@ describeInChromium('IndexedDB in Chromium', () => {
     expect(await old.putText('late', 'no')).toBe('storage/version-too-new');
   });
 
+  test('a page that was held up while it opened does not blame another tab', async () => {
+    const name = newName();
+    const tab = await openTab();
+    await tab.openDriver(name, 1);
+
+    expect(await (await openTab()).openDriverHeldUp(name)).toBe('resolved');
+  });
+
   test('a database that the browser clears away under an open tab is made anew', async () => {
     const name = newName();
     const page = await browser.open(site.pageUrl());

@@ -22,6 +22,8 @@ const newName = (): string => `driver-${(databases += 1)}`;
 
 afterEach(async () => {
   vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+  vi.useRealTimers();
   for (const storage of handles.splice(0)) await storage.close();
 });
 
@@ -75,6 +77,56 @@ describe('a database of the same name that somebody else made', () => {
     again.close();
   });
 });
+
+describe('an open that takes its time', () => {
+  test('because the page was held up is no fault of others', async () => {
+    const storage = handle(newName(), { blockedTimeout: '20ms' });
+
+    const opening = storage.open(SCHEMA);
+    const until = performance.now() + 100;
+    while (performance.now() < until);
+
+    await opening;
+    expect(await idsIn(storage)).toEqual([]);
+  });
+
+  test('in a browser that is slow, and does not say that others are in the way, is waited for', async () => {
+    const name = newName();
+    await (await opened(name)).close();
+    tellLater((hear) => void setTimeout(hear, 100));
+
+    const slow = handle(name, { blockedTimeout: '20ms' }).open(SCHEMA);
+
+    await expect(slow).resolves.toBeUndefined();
+  });
+
+  test('for ever is given up, and does not blame a tab that nobody has seen', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    tellLater(() => {});
+
+    const outcome = handle(newName())
+      .open(SCHEMA)
+      .catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(31_000);
+
+    expect(await outcome).toMatchObject({
+      code: 'storage/busy',
+      message: expect.stringMatching(/the browser does not answer/) as string,
+    });
+  });
+});
+
+/** From now on what comes of `indexedDB.open` is told in this way. */
+function tellLater(tell: (hear: () => void) => void): void {
+  const open = indexedDB.open.bind(indexedDB);
+  vi.spyOn(IDBFactory.prototype, 'open').mockImplementation((...args) => {
+    const request = open(...args);
+    const listen = request.addEventListener.bind(request);
+    request.addEventListener = (type: string, listener: (event: Event) => void) =>
+      listen(type, (event) => tell(() => listener(event)));
+    return request;
+  });
+}
 
 describe('an older version that is open elsewhere', () => {
   test('keeps the newer one waiting for a bounded time, and nothing is in the way later', async () => {

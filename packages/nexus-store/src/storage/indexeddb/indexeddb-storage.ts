@@ -35,7 +35,8 @@ export interface IndexedDbStorageOptions {
   readonly durability?: IndexedDbDurability;
   /**
    * How long `open` waits for another tab that has an older version of the database open, before it rejects
-   * with `storage/busy`. Tabs of this library let go at once; a page that hangs does not.
+   * with `storage/busy`, from the moment the browser says that it is in the way. Tabs of this library let go
+   * at once; a page that hangs does not.
    *
    * @defaultValue '10s'
    */

@@ -26,6 +26,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<IDBDat
   let lose = onLost;
   const patience = new Patience(name, patienceMs);
   const opening = openDB(name, schema.version, {
+    blocked: () => patience.onBlocked(),
     upgrade: (database, oldVersion, _, transaction) => {
       patience.end();
       // Otherwise nobody hears of the failure of this transaction, and it counts as unhandled.
@@ -57,25 +58,49 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<IDBDat
   }
 }
 
-/** Waits for an open request, which other contexts can keep waiting for as long as they like. */
+/** A browser that has not said anything by then will hardly answer. */
+const UNANSWERED_MS = 30_000;
+
+/**
+ * Waits for an open request. Other contexts can keep it waiting for as long as they like, and the browser
+ * says so; whatever else takes its time is only slow.
+ */
 class Patience {
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #database: string;
+  readonly #limitMs: number;
   readonly #ended: Promise<never>;
+  #reject: (error: StorageError) => void = () => undefined;
+  #stop: () => void;
 
   constructor(database: string, limitMs: number) {
+    this.#database = database;
+    this.#limitMs = limitMs;
     this.#ended = new Promise((_, reject) => {
-      this.#timer = setTimeout(() => {
-        const hint =
-          'another tab or worker of this site holds an older version of it open; close it';
-        reject(new StorageError('storage/busy', `the database ${database} did not open: ${hint}`));
-      }, limitMs);
+      this.#reject = reject;
     });
     this.#ended.catch(() => undefined);
+    this.#stop = afterWaiting(Math.max(limitMs, UNANSWERED_MS), () =>
+      this.#giveUp('the browser does not answer; close other tabs of this site, or start it anew'),
+    );
+  }
+
+  onBlocked(): void {
+    this.#stop();
+    this.#stop = afterWaiting(this.#limitMs, () =>
+      this.#giveUp(
+        'another tab or worker of this site holds an older version of it open; close it',
+      ),
+    );
+  }
+
+  #giveUp(hint: string): void {
+    const reason = `the database ${this.#database} did not open: ${hint}`;
+    this.#reject(new StorageError('storage/busy', reason));
   }
 
   /** From here on it takes as long as it takes: nobody else is in the way any more. */
   end(): void {
-    clearTimeout(this.#timer);
+    this.#stop();
   }
 
   async with(opening: Promise<IDBPDatabase>): Promise<IDBPDatabase> {
@@ -92,6 +117,24 @@ class Patience {
       this.end();
     }
   }
+}
+
+const SLICES = 4;
+
+/**
+ * Calls it after so long, as far as this context could do anything meanwhile: a page that is held up, or
+ * sleeps, has not waited, and what came for it in that time is heard first. Returns how to stop.
+ */
+function afterWaiting(limitMs: number, call: () => void): () => void {
+  let timer: ReturnType<typeof setTimeout>;
+  const wait = (slices: number): void => {
+    timer = setTimeout(
+      () => (slices === 0 ? call() : wait(slices - 1)),
+      slices === 0 ? 0 : limitMs / SLICES,
+    );
+  };
+  wait(SLICES);
+  return () => clearTimeout(timer);
 }
 
 function assertIndexedDb(): void {

@@ -1,5 +1,6 @@
 import type { BackgroundSyncConfigOptions } from '../../../core/background/background-sync-config.ts';
 import type { BackgroundSyncTask } from '../../../core/background/background-sync-task.ts';
+import { RemoteError } from '../../../core/model/errors.ts';
 import { StoreBackend } from '../../../core/store/store-backend.ts';
 import { NexusStore } from '../../../core/store/nexus-store.ts';
 import { memoryDatabase, memoryStorage } from '../../../storage/memory/memory-storage.ts';
@@ -133,6 +134,13 @@ export class FieldApp {
       if (!this.origin.isOnline || this.down === 'unreachable') return 'refuse-connection';
       return this.down === 503 ? answers.endpoint(503) : 'apply';
     });
+    const pull = remote.pull.bind(remote);
+    // Where nothing gets out, nothing comes in.
+    remote.pull = async (...asked) => {
+      if (!this.origin.isOnline || this.down === 'unreachable')
+        throw new RemoteError('remote/offline', 'there is no way to the server');
+      return pull(...asked);
+    };
     const backend = new StoreBackend(process, { storage, remote, batchSize });
     return { backend, remote };
   }

@@ -30,6 +30,7 @@ export function headView(model: InspectorModel): VNode {
       ),
       button('Sync now', () => void model.syncNow(), undefined, 'primary'),
     ),
+    networkNotice(model),
     progressView(model),
   );
 }
@@ -58,6 +59,17 @@ function networkSwitch(model: InspectorModel): VNode | false {
       ),
     ),
   );
+}
+
+/** Nobody may wonder why nothing is sent, or why something is. */
+function networkNotice(model: InspectorModel): VNode | false {
+  const { network } = model;
+  if (network === undefined || network === 'normal') return false;
+  const what = `The network is ${network === 'offline' ? 'switched off' : 'slowed down'} by hand`;
+  const where = model.isNetworkShared
+    ? `${what}, here, in other tabs and in the service worker, until it is switched back: also after a reload.`
+    : `${what}, in this tab only and until it is reloaded. A service worker and other tabs send all the same; Pause holds them back too.`;
+  return h('p', { class: 'notice', key: 'notice', role: 'status' }, where);
 }
 
 function progressView({ status }: InspectorModel): VNode | false {
