@@ -1,5 +1,5 @@
 import type { Query } from 'nexus-store';
-import { useItems, usePendingChanges } from 'nexus-store/react';
+import { useItems, usePendingChanges, useSyncStatus } from 'nexus-store/react';
 import { FlatList, Pressable, Text, View } from 'react-native';
 import { notes, type Note } from './field';
 import { useStyles } from './styles';
@@ -14,6 +14,7 @@ export function NoteList({ onOpen }: NoteListProps) {
   const styles = useStyles();
   const { status, value = [], error } = useItems(notes, NEWEST_FIRST);
   const { value: waiting = [] } = usePendingChanges(notes);
+  const { lastSyncedAt } = useSyncStatus();
   const priorities = new Map(waiting.map(({ entityId, priority }) => [entityId, priority]));
   return (
     <View style={styles.screen}>
@@ -29,7 +30,11 @@ export function NoteList({ onOpen }: NoteListProps) {
         data={value}
         keyExtractor={({ id }) => id}
         ListEmptyComponent={
-          status === 'ready' ? <Text style={styles.faint}>Nothing written yet.</Text> : null
+          status === 'ready' ? (
+            <Text style={styles.faint}>
+              {lastSyncedAt === null ? 'Nothing here yet.' : 'Nothing written yet.'}
+            </Text>
+          ) : null
         }
         renderItem={({ item }) => (
           <Row note={item} priority={priorities.get(item.id)} onPress={() => onOpen(item)} />
