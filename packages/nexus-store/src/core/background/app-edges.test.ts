@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { memoryStorage } from '../../storage/memory/index.ts';
+import { RemoteError } from '../model/errors.ts';
 import {
   BackgroundFixture,
   type BackgroundFixtureOptions,
@@ -25,10 +26,15 @@ describe('the app in front', () => {
   test('catches up when the network returns', async () => {
     const app = boot({ autoSync: true, facts: { isConnected: false, appState: 'foreground' } });
     app.remote.answerWith(() => 'refuse-connection');
+    const pull = app.remote.pull.bind(app.remote);
+    app.remote.pull = async () => {
+      throw new RemoteError('remote/offline', 'no network');
+    };
     await app.init();
     await app.save('critical');
     await app.runtime.advance('10m'); // the gate waits for minutes by now
     app.remote.answerWith(undefined);
+    app.remote.pull = pull;
 
     app.device.set({ isConnected: true });
     await app.runtime.advance('1s');

@@ -11,7 +11,7 @@ export interface SyncReport {
   /** Entries that are still to be sent. */
   readonly remaining: number;
   /**
-   * - `drained`: nothing was left that may be sent now.
+   * - `drained`: nothing was left that may be sent now, but perhaps what was written as it ended.
    * - `deadline`: the window or the budget ended, or what was fetched was out of date each time it came,
    *   since writes of the same rows were acknowledged meanwhile. The rest is for a run soon after.
    * - `offline`: the server could not be reached, or the backend was made without a remote.

@@ -170,7 +170,7 @@ function renew(uow: UnitOfWork, entry: EntryRecord, newKey: () => string): void 
   setState(
     uow,
     {
-      ...entry,
+      ...withDetail(entry, { suspicion: undefined }),
       notBefore: null,
       attempts: 0,
       idempotencyKey: isDead ? keyAgain(entry, newKey) : entry.idempotencyKey,

@@ -2,6 +2,7 @@ import { entryIdOf, nameOf } from '../queue/entry-view.ts';
 import type { Claim } from '../queue/claim.ts';
 import { detailOf, rowKey, type EntryRecord } from '../queue/records.ts';
 import { settleClaim, type Settlement } from '../queue/settle.ts';
+import { fadeSuspicions, isSuspect } from '../queue/suspicion.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { noteWait } from '../queue/waits.ts';
 import { isNexusError } from '../model/errors.ts';
@@ -49,6 +50,7 @@ export class Delivery {
   readonly #claim: Claim;
   readonly #onLanding: () => void;
   readonly #claimedAt: number;
+  #isOpenQuestion = false;
 
   /**
    * @param onLanding what the server said is about to be stored, all of it, and nothing hinders the next
@@ -59,6 +61,11 @@ export class Delivery {
     this.#claim = claim;
     this.#onLanding = onLanding;
     this.#claimedAt = setting.context.runtime.clock.elapsed();
+  }
+
+  /** It met no server, and nothing shows whether it was its own fault: a pull may. */
+  get isOpenQuestion(): boolean {
+    return this.#isOpenQuestion;
   }
 
   /** Never rejects: what could not be settled comes back when its lease ends. */
@@ -96,13 +103,15 @@ export class Delivery {
     }
     // Cut off by our own deadline: that says nothing of the endpoint, nor of the entry.
     const isOwnDoing = !sent.isAnswered && window.end !== undefined;
-    const circumstances = isOwnDoing ? undefined : { isProbe, works: gates.works(number) };
+    const circumstances = isOwnDoing ? undefined : { isProbe, evidence: gates.evidence(number) };
     const judgement = policy.judge(entries, sent.outcomes, clock.now(), circumstances);
     for (const [seq, settlement] of settlements) judgement.settlements.set(seq, settlement);
-    const { endpoint, works, isOwnFault } = judgement;
+    const { endpoint, works, isOwnFault, acquits } = judgement;
+    this.#isOpenQuestion = judgement.isOpenQuestion;
     let lesson: GateLesson = { kind: 'nothing' };
-    if (isOwnFault) lesson = { kind: 'doubt' };
+    if (isOwnFault) lesson = { kind: 'doubt', acquits };
     else if (!isOwnDoing) lesson = gates.lesson(endpoint, works, number);
+    if (lesson.kind === 'works' && entries.some(isSuspect)) lesson = { ...lesson, clears: true };
     const end = endpoint === null ? 'settled' : endpoint.isOffline ? 'offline' : 'blocked';
     try {
       await this.#settleJudgement(judgement, lesson, sent);
@@ -213,6 +222,8 @@ export class Delivery {
         if ([...final.values()].some(isWait))
           await noteWait(uow, this.#claim.partition, context.runtime.clock.now());
         if (this.#endsRun(uow)) noteSynced(uow, this.#claim.partition, context.runtime.clock.now());
+        if (lesson.kind === 'works' && lesson.clears === true)
+          await fadeSuspicions(uow, this.#claim.partition);
         const revived = await refundEntries(context, uow, this.#claim.partition, refunds);
         return { final, revived, gate: await gates.apply(uow, lesson) };
       },

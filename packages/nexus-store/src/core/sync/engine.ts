@@ -5,26 +5,20 @@ import type { PriorityRank } from '../model/priority.ts';
 import { ownerInTurn } from '../ports/context-link.ts';
 import type { SyncReport } from '../model/sync-report.ts';
 import type { Decides } from '../queue/undecided.ts';
-import { clockBackMs, moveWaits } from '../queue/waits.ts';
+import { clockWentBackMs, followClock } from './follow-clock.ts';
 import { askedToWaitUntil, failureFor, heldError } from './gate.ts';
 import { GateWatch } from './gate-watch.ts';
+import { afterWaiting } from './late-caller.ts';
 import { Puller } from './puller.ts';
 import { PullPass } from './pull-pass.ts';
 import { PushPass, type PushEnd } from './push-pass.ts';
 import { isWorking } from './outcome-kinds.ts';
 import { endpointOf, OutcomePolicy, RefusalStreaks } from './outcome-policy.ts';
 import { nextAttemptAt, readRest, type Rest } from './rest.ts';
+import { endOf, type Run, type Running } from './run.ts';
 import { RunWindow, SendTimes } from './run-window.ts';
 import { decidesIn, type Principal, type RunTotals, type SyncContext } from './sync-context.ts';
 import type { SyncOptions } from './sync-options.ts';
-
-/** What belongs to one run. */
-interface Run {
-  readonly window: RunWindow;
-  readonly principal: Principal;
-  readonly totals: RunTotals;
-  readonly pull: PullPass;
-}
 
 /** Something under way that `stop` must end: a run, a fetch, a direct write. */
 interface Operation {
@@ -52,7 +46,7 @@ export class Engine {
   readonly #onChange: () => void;
   readonly #operations = new Set<Operation>();
   readonly #fetches = new Map<string, Promise<void>>();
-  #running: { readonly run: Run; readonly report: Promise<SyncReport> } | undefined;
+  #running: Running | undefined;
   #held: Promise<unknown> | undefined;
   #pass: PushPass | undefined;
   #hasNews = false;
@@ -108,22 +102,24 @@ export class Engine {
   }
 
   /**
-   * Runs now, or joins the run under way: then the tightest of all callers' limits holds. Never rejects
-   * for what network or server do.
+   * Runs now, or joins the run under way: then the tightest of all callers' limits holds. One that comes so late
+   * that its writes do not go with that run gets a run of its own after it. Never rejects for what network or
+   * server do.
    *
    * @throws UsageError `usage/invalid-argument`
    */
   async sync(options: SyncOptions = {}): Promise<SyncReport> {
     while (this.#held !== undefined) await this.#held;
     if (this.#running !== undefined) {
-      this.#running.run.window.join(options);
-      return this.#running.report;
+      return this.#join(this.#running, options);
     }
     const { runtime } = this.#context;
     const window = new RunWindow(runtime.clock, runtime.timers, options);
     const principal = this.#context.principal();
     const totals: RunTotals = { pushed: 0, pulled: 0, conflicts: 0, dead: 0 };
-    const run = {
+    const run: Run = {
+      isClosing: false,
+      isOpenQuestion: false,
       window,
       principal,
       totals,
@@ -136,6 +132,16 @@ export class Engine {
     );
     this.#running = { run, report };
     return report;
+  }
+
+  async #join({ run, report }: Running, options: SyncOptions): Promise<SyncReport> {
+    const { clock } = this.#context.runtime;
+    const calledAt = clock.elapsed();
+    run.window.join(options);
+    const isLate = run.isClosing;
+    const known = await report;
+    const isEnough = !isLate || !this.#hasNews || known.stoppedBy !== 'drained';
+    return isEnough ? known : this.sync(afterWaiting(options, clock.elapsed() - calledAt));
   }
 
   /**
@@ -330,29 +336,26 @@ export class Engine {
     if (!hasRemote) return 'offline';
     // A server's wish to be left alone counts even for those who ask explicitly.
     const { partition } = run.principal;
-    const [gate, backMs] = await Promise.all([this.#gates.load(), this.#clockBackMs(partition)]);
+    const [gate, backMs] = await Promise.all([
+      this.#gates.load(),
+      clockWentBackMs(this.#context, partition),
+    ]);
     if (askedToWaitUntil(gate, runtime.clock.now()) !== null) return 'blocked';
-    if (backMs > 0) await this.#followClock(partition, backMs);
+    if (backMs > 0) await followClock(this.#context, partition, backMs);
     let end = await this.#push(run);
+    if (run.isOpenQuestion) return this.#check(run, end);
     if (end === 'drained') end = await this.#puller.all(run, () => this.#pushNews(run));
-    // What came while rows were fetched goes too: a caller counts on what was saved before its call.
-    while (end === 'drained' && this.#hasNews) end = await this.#push(run);
-    return end;
+    // What came while rows were fetched goes too: a caller counts on what was saved before its call. What comes
+    // from here on is left for the next run: as long as somebody writes, this one would not end.
+    run.isClosing = true;
+    return end === 'drained' && this.#hasNews ? this.#push(run) : end;
   }
 
-  #clockBackMs(partition: number): Promise<number> {
-    const { writer, runtime } = this.#context;
-    return writer.read((uow) => clockBackMs(uow, partition, runtime.clock.now()));
-  }
-
-  /** The clock was moved back: what waits for a time does not wait longer for it. */
-  async #followClock(partition: number, backMs: number): Promise<void> {
-    const { writer, runtime } = this.#context;
-    const now = runtime.clock.now();
-    for (let from: readonly number[] | undefined = [now]; from !== undefined;) {
-      const start: readonly number[] = from;
-      from = await writer.write((uow) => moveWaits(uow, partition, start, backMs, now));
-    }
+  /** One entry alone fails as if there were no server: what is new is fetched all the same, if there is one. */
+  async #check(run: Run, end: PushEnd): Promise<PushEnd> {
+    this.#setPhase('pulling');
+    const pulled = await this.#puller.all(run);
+    return pulled === 'drained' ? end : pulled;
   }
 
   async #push(run: Run): Promise<PushEnd> {
@@ -384,6 +387,7 @@ export class Engine {
         this.#setPhase('pushing');
         return pass.run();
       });
+      run.isOpenQuestion = pass.isOpenQuestion && run.window.end === undefined;
       return end ?? run.window.end ?? 'aborted';
     } finally {
       this.#pass = undefined;
@@ -402,10 +406,4 @@ export class Engine {
     this.#phase = phase;
     this.#onChange();
   }
-}
-
-/** `low` entries that wait for a longer window were left for want of time. */
-function endOf(end: PushEnd, rest: Rest, window: RunWindow): PushEnd {
-  const isDeferred = end === 'drained' && rest.readyRank === 3 && window.isShort;
-  return isDeferred ? 'deadline' : end;
 }

@@ -2,6 +2,7 @@ import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import {
   afterLesson,
   askedToWaitUntil,
+  ENOUGH,
   GATE_SHUT,
   isOpen,
   MAX_RETRY_AFTER_MS,
@@ -15,6 +16,12 @@ import {
 import type { SyncContext } from './sync-context.ts';
 
 const NOTHING: GateLesson = { kind: 'nothing' };
+
+/**
+ * What shows, when a request fails, that the way to the server works all the same: since the last failure of any
+ * request several pushes worked (`others`), one did (`one`), or only pulls (`pulls`).
+ */
+export type Evidence = 'others' | 'one' | 'pulls' | 'none';
 
 /**
  * What this process knows of the gate. The record in storage is the truth: a lesson is applied to it in
@@ -95,9 +102,12 @@ export class GateWatch {
     return this.#begun;
   }
 
-  /** True if requests work as far as anybody knows, for one by its number that has just failed. */
-  works(number: number): boolean {
-    return !this.#gate.isDoubtful && number > this.#begunBeforeFailure;
+  /** What speaks for the way to the server, for a request by its number that has just failed. */
+  evidence(number: number): Evidence {
+    if (number <= this.#begunBeforeFailure) return 'none';
+    const { worked, isDoubtful, isPulling } = this.#gate;
+    if (!isDoubtful && worked > 0) return worked >= ENOUGH ? 'others' : 'one';
+    return isPulling ? 'pulls' : 'none';
   }
 
   /** The lesson of a request by its number, drawn before its transaction. */
@@ -105,7 +115,7 @@ export class GateWatch {
     endpoint: EndpointFailure | null,
     works: boolean,
     number: number,
-    by: 'push' | 'pull' = 'push',
+    by: 'push' | 'pull' | 'check' = 'push',
   ): GateLesson {
     const { clock, random } = this.#context.runtime;
     // What began before the last failure says nothing new of the time since.

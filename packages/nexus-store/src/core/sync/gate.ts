@@ -26,9 +26,16 @@ export interface Gate {
   readonly unauthorised: readonly number[];
   /** A request failed since the last push that worked: nobody knows whether the next one of others would. */
   readonly isDoubtful: boolean;
+  /** Pushes that worked since the last request that failed, counted up to `ENOUGH`. */
+  readonly worked: number;
+  /** A pull has worked since then. */
+  readonly isPulling: boolean;
   /** How often the number of entries in a request is halved: one of them may have been what failed. */
   readonly halvings: number;
 }
+
+/** So many pushes in a row that worked show that the way does: one may get through a bad line by chance. */
+export const ENOUGH = 2;
 
 export const GATE_SHUT: Gate = {
   failures: 0,
@@ -40,8 +47,12 @@ export const GATE_SHUT: Gate = {
   isUpgradeRequired: false,
   unauthorised: [],
   isDoubtful: false,
+  worked: ENOUGH,
+  isPulling: true,
   halvings: 0,
 };
+
+const NOTHING_WORKED = { isDoubtful: true, worked: 0, isPulling: false } as const;
 
 /** So many failures in a row open the gate: then one entry probes before the rest follows. */
 export const GATE_FAILURES = 5;
@@ -83,10 +94,18 @@ export interface EndpointFailure {
 /** What one request taught us of the endpoint, drawn once so that a repeated transaction agrees. */
 export type GateLesson =
   | { readonly kind: 'nothing' }
-  /** `by`: a pull may work where no push does. */
-  | { readonly kind: 'works'; readonly by: 'push' | 'pull' }
-  /** A request failed, and the entry that it carried is the likely cause. */
-  | { readonly kind: 'doubt' }
+  /**
+   * `by`: a pull may work where no push does. The one that follows a push that failed (`check`) ends no wait: else
+   * a server that serves reads alone would be asked every second.
+   */
+  | {
+      readonly kind: 'works';
+      readonly by: 'push' | 'pull' | 'check';
+      /** What was held against the entry was not its fault, nor are entries to be looked at one by one. */
+      readonly clears?: boolean;
+    }
+  /** A request failed, and the entry that it carried is the likely cause, also of failures before (`acquits`). */
+  | { readonly kind: 'doubt'; readonly acquits: boolean }
   | {
       readonly kind: 'failed';
       readonly endpoint: EndpointFailure;
@@ -106,8 +125,8 @@ export function afterLesson(
   now: number,
 ): Gate {
   if (lesson.kind === 'nothing') return gate;
-  if (lesson.kind === 'works') return afterSuccess(gate, lesson.by, partition, now);
-  if (lesson.kind === 'doubt') return gate.isDoubtful ? gate : { ...gate, isDoubtful: true };
+  if (lesson.kind === 'works') return afterSuccess(gate, lesson, partition, now);
+  if (lesson.kind === 'doubt') return afterDoubt(gate, lesson.acquits, now);
   const { endpoint } = lesson;
   const failed = { ...gate, failureOf: partition };
   if (endpoint.block === null) return afterFailure(reanchored(failed, now), lesson, backoff);
@@ -136,28 +155,49 @@ function afterFailure(
   const setAt = Math.max(at, known.setAt ?? at);
   const { failure } = endpoint;
   const halvings = Math.min(known.halvings + (counts ? 1 : 0), GATE_FAILURES);
-  return { ...known, halvings, failures, until, retryAfterUntil, setAt, failure, isDoubtful: true };
+  const trace = { ...NOTHING_WORKED, halvings };
+  return { ...known, ...trace, failures, until, retryAfterUntil, setAt, failure };
 }
 
 /** The endpoint took something. A wish to be left alone that another request brought still counts. */
-function afterSuccess(gate: Gate, by: 'push' | 'pull', partition: number, now: number): Gate {
-  const isDoubtful = gate.isDoubtful && by === 'pull';
-  const halvings = by === 'pull' ? gate.halvings : Math.max(0, gate.halvings - 1);
+function afterSuccess(
+  gate: Gate,
+  { by, clears = false }: Extract<GateLesson, { kind: 'works' }>,
+  partition: number,
+  now: number,
+): Gate {
+  const isPush = by === 'push';
+  const isDoubtful = gate.isDoubtful && !isPush;
+  const worked = Math.min(ENOUGH, gate.worked + (isPush ? 1 : 0));
+  const isPulling = gate.isPulling || !isPush;
+  const isFree = clears || (isPush && isOpen(gate));
+  const halvings = isFree ? 0 : Math.max(0, gate.halvings - (isPush ? 1 : 0));
   const isShut = gate.failure === null && gate.failures === 0 && !gate.isUpgradeRequired;
   const isKnown = isShut && !gate.unauthorised.includes(partition);
-  const isSame = isDoubtful === gate.isDoubtful && halvings === gate.halvings;
-  if (isKnown) return isSame ? gate : { ...gate, isDoubtful, halvings };
-  const asked = askedToWaitUntil(gate, now);
+  const trace = { isDoubtful, worked, isPulling, halvings };
+  const isSame =
+    isDoubtful === gate.isDoubtful &&
+    worked === gate.worked &&
+    isPulling === gate.isPulling &&
+    halvings === gate.halvings;
+  if (isKnown || by === 'check') return isSame ? gate : { ...gate, ...trace };
   const unauthorised = gate.unauthorised.filter((other) => other !== partition);
-  return {
-    ...GATE_SHUT,
-    isDoubtful,
-    halvings,
-    unauthorised,
-    until: asked,
-    retryAfterUntil: asked,
-    setAt: asked === null ? null : gate.setAt,
-  };
+  return { ...GATE_SHUT, ...trace, unauthorised, ...askedWait(gate, now) };
+}
+
+/** An entry failed and not the endpoint. */
+function afterDoubt(gate: Gate, acquits: boolean, now: number): Gate {
+  const isKnown = gate.isDoubtful && gate.worked === 0 && !gate.isPulling;
+  const doubtful = isKnown ? gate : { ...gate, ...NOTHING_WORKED };
+  const isBlocked = gate.isUpgradeRequired || gate.unauthorised.length > 0;
+  if (!acquits || isBlocked || gate.failures === 0) return doubtful;
+  return { ...doubtful, failures: 0, failure: null, failureOf: null, ...askedWait(gate, now) };
+}
+
+/** What is left of the waits once the endpoint works: what the server asked for. */
+function askedWait(gate: Gate, now: number): Pick<Gate, 'until' | 'retryAfterUntil' | 'setAt'> {
+  const asked = askedToWaitUntil(gate, now);
+  return { until: asked, retryAfterUntil: asked, setAt: asked === null ? null : gate.setAt };
 }
 
 /** Somebody signed in anew: the old refusal says nothing of the new credentials. */

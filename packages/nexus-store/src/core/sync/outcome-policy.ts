@@ -1,10 +1,11 @@
 import type { Outcome, SyncFailure } from '../model/outcome.ts';
-import { encodeValue } from '../model/value-codec.ts';
+import { storableText } from '../model/value-codec.ts';
 import { backoffDelayMs } from '../queue/backoff.ts';
-import { detailOf, laneKey, type EntryRecord, type Suspicion } from '../queue/records.ts';
+import { detailOf, laneKey, type EntryRecord } from '../queue/records.ts';
 import type { Settlement } from '../queue/settle.ts';
 import { moreSuspicion, suspicionOf } from '../queue/suspicion.ts';
 import { MAX_RETRY_AFTER_MS, type Block, type EndpointFailure } from './gate.ts';
+import type { Evidence } from './gate-watch.ts';
 import {
   isAmbiguous,
   isForbidden,
@@ -36,14 +37,18 @@ export interface Judgement {
   refunds: readonly Refund[];
   /** It failed as if there were no way to the server, and the entry is the likely cause. */
   isOwnFault: boolean;
+  /** The same, and what failed before was the entry's fault as well: the endpoint serves pulls. */
+  acquits: boolean;
+  /** It failed so, and nothing shows whether it is the entry or the way: a pull may. */
+  isOpenQuestion: boolean;
 }
 
 /** What is known of the endpoint as a request comes back that carried one entry or transaction. */
 export interface Circumstances {
   /** It was sent to see whether the endpoint works, or which entry it is that fails. */
   readonly isProbe: boolean;
-  /** A push of others worked, and nothing has failed since. */
-  readonly works: boolean;
+  /** What shows that the way works all the same. */
+  readonly evidence: Evidence;
 }
 
 export interface Refund {
@@ -56,10 +61,13 @@ export interface Refund {
 const STREAK = 3;
 
 /**
- * So many times the attempts of an entry, each wait as long as the backoff says: with the defaults more than a
- * day, longer than an endpoint is mostly gone for.
+ * An attempt, and what of it a failure costs that met no server, by what speaks for the way. After several pushes
+ * of others all of it. After a single one half: on a line that loses any share of requests by chance, that happens
+ * twenty times before it is taken to one of a million at most. A server under maintenance may serve reads alone, so
+ * where nothing but pulls works an entry lasts, with the waits of the default backoff, for about a day.
  */
-const LONG = 6;
+const ATTEMPT = 6;
+const BLAME: Readonly<Record<Evidence, number>> = { others: ATTEMPT, one: 3, pulls: 1, none: 0 };
 
 interface Streak {
   readonly units: Set<string>;
@@ -72,10 +80,13 @@ interface Streak {
  */
 export class RefusalStreaks {
   readonly failed: Streak = { units: new Set(), refunds: [] };
+  /** What met no server while it was sent alone. */
+  readonly unmet: Set<string> = new Set();
   readonly forbidden: Streak = { units: new Set(), refunds: [] };
 
   /** The server accepted something, or serves somebody else now. */
   forget(): void {
+    this.unmet.clear();
     for (const streak of [this.failed, this.forbidden]) {
       streak.units.clear();
       streak.refunds.length = 0;
@@ -130,6 +141,8 @@ export class OutcomePolicy {
       works,
       refunds: [],
       isOwnFault: false,
+      acquits: false,
+      isOpenQuestion: false,
     };
     const units = new Set(batch.map(unitOf)).size;
     if (units === 1 && circumstances !== undefined) {
@@ -186,19 +199,29 @@ export class OutcomePolicy {
     batch: readonly EntryRecord[],
     outcomes: readonly Outcome[],
     now: number,
-    { isProbe, works }: Circumstances,
+    { isProbe, evidence }: Circumstances,
     judgement: Judgement,
   ): boolean {
+    const [first] = batch;
+    if (first === undefined) return false;
     if (!outcomes.every(isNoWay)) return false;
-    const known = batch[0] === undefined ? undefined : suspicionOf(batch[0]);
+    const known = suspicionOf(first);
     if (known === undefined && !isProbe) return false;
-    const isGuilty = known !== undefined && (works || this.#hasFailedForLong(known));
-    const isOwnFault = isGuilty || known?.isProven === true;
+    this.#streaks.unmet.add(unitOf(first));
+    // If several fail while pulls work, the server is more likely to take no writes at all.
+    const isForAll = evidence === 'pulls' && this.#streaks.unmet.size >= STREAK;
+    // Only what has worked since the last failure speaks against it: else the way may be gone for all.
+    const cost = known === undefined || isForAll ? 0 : BLAME[evidence];
+    const isOwnFault = cost > 0 || known?.isProven === true;
     judgement.isOwnFault = isOwnFault;
+    judgement.acquits = cost > 0;
+    judgement.isOpenQuestion = known !== undefined && !isOwnFault;
     const waitMs = isOwnFault ? this.#suspectWaitMs(batch) : 0;
     batch.forEach((entry, index) => {
       const { failure, ambiguous } = outcomes[index] as Retry;
-      const suspicion = moreSuspicion(entry, isGuilty);
+      const blame = (suspicionOf(entry)?.blame ?? 0) + cost;
+      const isGuilty = blame >= ATTEMPT;
+      const suspicion = moreSuspicion(entry, blame % ATTEMPT, cost === ATTEMPT);
       if (!isOwnFault) judgeEndpoint(entry, outcomes[index] as Retry, judgement);
       const isLast = isGuilty && entry.attempts + 1 >= this.#options.maxAttempts;
       judgement.settlements.set(
@@ -216,15 +239,17 @@ export class OutcomePolicy {
     return true;
   }
 
-  /** Of one that was to blame once: it may be that nothing can be sent beside it, since the queue is full. */
-  #hasFailedForLong({ isProven, failures }: Suspicion): boolean {
-    return isProven === true && failures >= LONG * this.#options.maxAttempts;
-  }
-
-  /** Grows with every failure, counted as an attempt or not: nobody else's requests end the wait. */
+  /**
+   * Grows with what speaks against it, and once that is proven with every failure: nobody else's requests end the
+   * wait. Failures while the way was gone for all make it no longer.
+   */
   #suspectWaitMs(batch: readonly EntryRecord[]): number {
-    const failures = Math.max(0, ...batch.map((entry) => suspicionOf(entry)?.failures ?? 0));
-    return backoffDelayMs(this.#options.backoff, failures, this.#random);
+    const count = (entry: EntryRecord): number => {
+      const { isProven = false, failures = 0, blame = 0 } = suspicionOf(entry) ?? {};
+      return isProven ? failures : entry.attempts * ATTEMPT + blame;
+    };
+    const most = Math.max(0, ...batch.map(count));
+    return backoffDelayMs(this.#options.backoff, most, this.#random);
   }
 
   #judgeOne(
@@ -346,18 +371,7 @@ function bury(failure: SyncFailure, ambiguous: 0 | 1): Settlement {
 }
 
 function completion(outcome: Applied, at: number): Settlement {
-  return { kind: 'complete', version: outcome.version, value: storedText(outcome.value), at };
-}
-
-/** The server's value as text; undefined if it sent none, or one that cannot be stored. */
-function storedText(value: unknown): string | null | undefined {
-  if (value === undefined || value === null) return value;
-  try {
-    return encodeValue(value);
-  } catch {
-    // The entry was applied whatever came with the acknowledgement; the next pull brings the value.
-    return undefined;
-  }
+  return { kind: 'complete', version: outcome.version, value: storableText(outcome.value), at };
 }
 
 function groupOf(entry: EntryRecord): string | undefined {

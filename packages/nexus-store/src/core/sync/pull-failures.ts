@@ -16,9 +16,13 @@ export class PullFailures {
     this.#gates = gates;
   }
 
-  /** @throws the error itself if it is none of the remote's */
+  /**
+   * @param isCheck a push has failed just before: it is the same failure
+   * @throws the error itself if it is none of the remote's
+   */
   async onError(
     error: unknown,
+    isCheck: boolean,
   ): Promise<{ readonly failure: SyncFailure; readonly stoppedBy: 'offline' | 'blocked' }> {
     if (!isRemoteError(error)) throw error;
     const { clock } = this.#context.runtime;
@@ -29,24 +33,25 @@ export class PullFailures {
     const isOffline = isOfflineFailure(failure);
     if (isEndpointError(error)) {
       const { retryAfterMs } = error;
-      await this.#learn({ failure, retryAfterMs, block: blockOfCode(error.code), isOffline });
+      const endpoint = { failure, retryAfterMs, block: blockOfCode(error.code), isOffline };
+      await this.#apply(endpoint, isCheck ? 0 : this.#gates.begin());
     }
     return { failure, stoppedBy: isOffline ? 'offline' : 'blocked' };
   }
 
   /** A pull went through: the endpoint works. */
-  async forgive(started: number): Promise<void> {
-    const { failures, failure } = this.#gates.gate;
-    if (failures === 0 && failure === null) return;
-    await this.#apply(null, started);
+  async forgive(started: number, isCheck: boolean): Promise<void> {
+    const { failures, failure, isPulling } = this.#gates.gate;
+    if (failures === 0 && failure === null && isPulling) return;
+    await this.#apply(null, started, isCheck ? 'check' : 'pull');
   }
 
-  async #learn(endpoint: EndpointFailure): Promise<void> {
-    await this.#apply(endpoint, this.#gates.begin());
-  }
-
-  async #apply(endpoint: EndpointFailure | null, started: number): Promise<void> {
-    const lesson = this.#gates.lesson(endpoint, endpoint === null, started, 'pull');
+  async #apply(
+    endpoint: EndpointFailure | null,
+    started: number,
+    by: 'pull' | 'check' = 'pull',
+  ): Promise<void> {
+    const lesson = this.#gates.lesson(endpoint, endpoint === null, started, by);
     const next = await this.#context.writer.write((uow) => this.#gates.apply(uow, lesson));
     this.#gates.adopt(next, lesson);
   }

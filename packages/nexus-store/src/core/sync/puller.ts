@@ -56,19 +56,23 @@ export class Puller {
   /**
    * Every collection that is pulled, in a run.
    *
-   * @param beforePage what goes first; anything but `drained` ends the pull
+   * @param beforePage what goes first; anything but `drained` ends the pull. Absent: a push has just failed, and
+   *   this is to show whether the way does
    */
-  async all({ window, pull }: PullingRun, beforePage: () => Promise<PushEnd>): Promise<PushEnd> {
+  async all({ window, pull }: PullingRun, beforePage?: () => Promise<PushEnd>): Promise<PushEnd> {
     if (!this.#context.remote.capabilities.pull) return 'drained';
     let end: PushEnd = 'drained';
+    const isCheck = beforePage === undefined;
     const mayGoOn = async (): Promise<boolean> => {
-      end = await beforePage();
+      end = (await beforePage?.()) ?? 'drained';
       return end === 'drained';
     };
     let refusal: PushEnd | undefined;
     let isOvertaken = false;
     const started = this.#gates.begin();
     const pulledOnes = this.#context.collections().filter(({ isPulled }) => isPulled);
+    // Nothing is asked, so nothing is learnt.
+    if (pulledOnes.length === 0) return end;
     for (const { name } of pulledOnes) {
       const isLast = name === pulledOnes.at(-1)?.name && refusal === undefined && !isOvertaken;
       try {
@@ -78,13 +82,13 @@ export class Puller {
         if (pulled === 'ended') return end === 'drained' ? (window.end ?? 'deadline') : end;
       } catch (error) {
         if (window.end !== undefined) return window.end;
-        const stoppedBy = await this.#onError(error);
+        const stoppedBy = await this.#onError(error, isCheck);
         // A refusal of one collection says nothing of the others.
         if (isEndpointError(error)) return stoppedBy;
         refusal = stoppedBy;
       }
     }
-    await this.#failures.forgive(started);
+    await this.#failures.forgive(started, isCheck);
     this.#overtaken = isOvertaken ? this.#overtaken + 1 : 0;
     return refusal ?? (isOvertaken ? 'deadline' : end);
   }
@@ -110,9 +114,9 @@ export class Puller {
     let end: PullEnd;
     try {
       end = await pull.pull(collection);
-      if (end === 'done') await this.#failures.forgive(started);
+      if (end === 'done') await this.#failures.forgive(started, false);
     } catch (error) {
-      if (window.end === undefined) await this.#onError(error);
+      if (window.end === undefined) await this.#onError(error, false);
       throw error;
     }
     if (end === 'held') throw heldError(this.#gates.gate, this.#context.runtime.clock.now());
@@ -123,8 +127,8 @@ export class Puller {
     throw new RemoteError('remote/timeout', 'writes of the same rows overtook the fetch');
   }
 
-  async #onError(error: unknown): Promise<PushEnd> {
-    const { failure, stoppedBy } = await this.#failures.onError(error);
+  async #onError(error: unknown, isCheck: boolean): Promise<PushEnd> {
+    const { failure, stoppedBy } = await this.#failures.onError(error, isCheck);
     this.#listener.onFailure(failure);
     return stoppedBy;
   }

@@ -27,9 +27,13 @@ interface Flight {
   isLanding: boolean;
 }
 
+/** So many requests in a row of what came later, full or urgent: then it is enough for one drain. */
+const MOST_LATER = 3;
+
 /**
- * One drain: claims small batches and keeps several requests in flight until nothing may be sent, the
- * window ends, or the endpoint fails.
+ * One drain: claims small batches and keeps several requests in flight until nothing may be sent of what was
+ * there when it began, the window ends, or the endpoint fails. What comes later goes along, and is not waited
+ * for: writes that keep coming would never let anything be fetched.
  */
 export class PushPass {
   readonly #setting: DeliverySetting;
@@ -40,6 +44,12 @@ export class PushPass {
   #isExhausted = false;
   #mayHoldCritical = true;
   #stop: 'offline' | 'blocked' | undefined;
+  #isOpenQuestion = false;
+  /** What has this seq or a later one came after the drain began. */
+  #end: number | undefined;
+  /** Requests in a row that carried only such. */
+  #later = 0;
+  #isOver = false;
   /** Grows with everything that may change what there is to do. */
   #changes = 0;
   #wake: () => void = () => {};
@@ -54,6 +64,11 @@ export class PushPass {
     let count = 0;
     for (const flight of this.#flights) count += flight.claim.entries.length;
     return count;
+  }
+
+  /** It was stopped by an entry on which the way breaks, or the way itself, and nothing else was left to tell. */
+  get isOpenQuestion(): boolean {
+    return this.#isOpenQuestion;
   }
 
   /** Entries came or became free: look again. */
@@ -78,7 +93,8 @@ export class PushPass {
     } finally {
       window.signal.removeEventListener('abort', onEnd);
     }
-    return window.end ?? this.#stop ?? (this.#isExhausted ? 'drained' : 'deadline');
+    const isDrained = this.#isExhausted || this.#isOver;
+    return window.end ?? this.#stop ?? (isDrained ? 'drained' : 'deadline');
   }
 
   async #drain(): Promise<void> {
@@ -107,7 +123,7 @@ export class PushPass {
 
   async #fill(): Promise<void> {
     const { context, window, sendTimes, gates } = this.#setting;
-    while (this.#stop === undefined && window.fits(sendTimes.p90Ms)) {
+    while (this.#stop === undefined && !this.#isOver && window.fits(sendTimes.p90Ms)) {
       const requests = this.#requests();
       const general = requests.filter((flight) => !flight.isCriticalSlot).length;
       // While the gate is open, one entry probes.
@@ -137,8 +153,26 @@ export class PushPass {
       return false;
     }
     const isUrgent = claim.entries.some((entry) => rankOfPosition(entry.position) <= 1);
+    if (!isCriticalSlot) this.#countLater(claim, isUrgent);
     void this.#fly({ claim, isCriticalSlot, isUrgent, isLanding: false });
     return true;
+  }
+
+  /**
+   * The best is claimed first: a request that has room left for what was there before, and carries none of it, is
+   * the last one. Unless some of that is in flight, or is `low` and waits for the urgent.
+   */
+  #countLater(claim: Claim, isUrgent: boolean): void {
+    const isLater = ({ entries }: Claim): boolean =>
+      entries.every(({ seq }) => seq >= (this.#end ?? Infinity));
+    const flights = [...this.#flights].map((flight) => flight.claim);
+    if (!isLater(claim) || !flights.every(isLater)) {
+      this.#later = 0;
+      return;
+    }
+    this.#later += 1;
+    const isFull = claim.entries.length >= this.#limit;
+    this.#isOver = (!isFull && !isUrgent) || this.#later === MOST_LATER;
   }
 
   async #fly(flight: Flight): Promise<void> {
@@ -150,14 +184,26 @@ export class PushPass {
       flight.isLanding = true;
       this.#lookAgain();
     };
-    const end = await new Delivery(this.#setting, flight.claim, onLanding).run();
+    const delivery = new Delivery(this.#setting, flight.claim, onLanding);
+    const end = await delivery.run();
     this.#flights.delete(flight);
     if (typeof end === 'object') this.#onFailure(end.failure);
-    else if (end !== 'settled') this.#stop ??= end;
+    else if (end !== 'settled') this.#onStop(end, delivery.isOpenQuestion);
     this.#onProgress();
     // What was claimed since it began to land has seen what it left.
     if (flight.isLanding) this.#wake();
     else this.#lookAgain();
+  }
+
+  #onStop(end: 'offline' | 'blocked', isOpenQuestion: boolean): void {
+    this.#isOpenQuestion = isOpenQuestion && (this.#stop === undefined || this.#isOpenQuestion);
+    this.#stop ??= end;
+  }
+
+  /** How many entries the next request may carry. */
+  get #limit(): number {
+    const { policy, gates } = this.#setting;
+    return requestLimit(gates.gate, policy.batchLimit);
   }
 
   /** What is on the wire, or about to be. */
@@ -173,7 +219,7 @@ export class PushPass {
     const isUrgentInFlight = this.#requests().some((flight) => flight.isUrgent);
     // `low` waits while something urgent is on its way, and for a longer window.
     const worst = isCriticalSlot ? 0 : isUrgentInFlight || window.isShort ? 2 : 3;
-    const limit = requestLimit(gates.gate, policy.batchLimit);
+    const limit = this.#limit;
     return writer.write(
       async (uow) => {
         const now = runtime.clock.now();
@@ -200,6 +246,7 @@ export class PushPass {
           readForClaim(uow, request),
         ]);
         if (!isPermitted) return 'held' as const;
+        this.#end ??= uow.state.nextSeq;
         const chosen = { ...request, suspects: this.#suspects(isCriticalSlot) };
         if (expired.length === 0) return claimEntries(uow, chosen, read);
         await this.#bury(uow, expired, now);
