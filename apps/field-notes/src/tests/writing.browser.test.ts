@@ -1,5 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createProfile } from 'browser-harness';
 import { describeInChromium } from 'browser-harness/vitest';
 import type { Page } from 'playwright-core';
@@ -273,12 +271,9 @@ describeInChromium('what is not saved yet', () => {
       await page.getByLabel('Title').fill('Never saved');
       await rows(page).filter({ hasText: 'Nest' }).getByText('Not saved yet').waitFor();
       await rows(page).filter({ hasText: 'Never saved' }).getByText('Not saved yet').waitFor();
-      // Chromium brings what a page keeps to its disk within seconds, or a minute after the last time.
-      await expect
-        .poll(() => isOnDisk(profile.path, 'Never saved'), { timeout: 90_000 })
-        .toBe(true);
 
-      await app.killBrowser({ profile: profile.path });
+      // One that is killed may lose the last minute: so rarely does Chromium bring what a page keeps to its disk.
+      await app.restartBrowser({ profile: profile.path });
       const again = await app.open();
 
       await rows(again).filter({ hasText: 'Never saved' }).click();
@@ -294,7 +289,7 @@ describeInChromium('what is not saved yet', () => {
     } finally {
       await profile.remove();
     }
-  }, 150_000);
+  });
 
   test('of a duplicated tab does not overwrite what is typed in the first', async () => {
     const { app, page: a } = await start();
@@ -343,11 +338,3 @@ describeInChromium('what is not saved yet', () => {
     await page.getByText('Text that you had not saved stays here too').waitFor();
   });
 });
-
-/** Whether the browser has brought it to the files of its local storage. */
-async function isOnDisk(profile: string, text: string): Promise<boolean> {
-  const folder = join(profile, 'Default', 'Local Storage', 'leveldb');
-  const files = (await readdir(folder)).filter((name) => /\.(log|ldb)$/.test(name));
-  const contents = await Promise.all(files.map((name) => readFile(join(folder, name), 'latin1')));
-  return contents.some((content) => content.includes(text));
-}

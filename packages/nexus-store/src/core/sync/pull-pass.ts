@@ -1,5 +1,6 @@
 import { isNexusError, RemoteError } from '../model/errors.ts';
 import { encodeValue } from '../model/value-codec.ts';
+import { isWellFormed } from '../model/well-formed.ts';
 import type { PulledRow, PullPage } from '../ports/remote.ts';
 import { acknowledgedSince } from '../queue/acknowledgements.ts';
 import { hasOtherId, type CollectionRules } from '../queue/collection-rules.ts';
@@ -295,12 +296,20 @@ function usable(page: PullPage, state: PullState, rules: CollectionRules): Page 
   if (page.hasMore && page.cursor === state.cursor)
     throw protocolError('there is more, and the cursor does not move');
   const rows = page.rows.map(({ value, ...row }: PulledRow): StorableRow => {
+    if (!isSoundRow(row)) throw protocolError('a row of the page has no sound id or version');
     // Kept, it would be found under one id and saved under another.
     if (row.isDeleted !== true && hasOtherId(rules, value, row.id))
       throw protocolError('a row of the page has a value with another id');
     return { ...row, text: row.isDeleted ? null : encodeValue(value) };
   });
   return { ...page, rows };
+}
+
+/** A remote of the app's own is held to the types as well as ours: databases are stricter than JavaScript. */
+function isSoundRow({ id, version, operationId }: Omit<PulledRow, 'value'>): boolean {
+  const isText = (value: unknown): boolean => value === null || typeof value === 'string';
+  const isId = typeof id === 'string' ? id !== '' && isWellFormed(id) : Number.isFinite(id);
+  return isId && isText(version ?? null) && isText(operationId ?? null);
 }
 
 function protocolError(message: string): RemoteError {

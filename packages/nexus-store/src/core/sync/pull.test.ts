@@ -307,6 +307,9 @@ describe('a page that cannot be used', () => {
       'a value that cannot be stored',
       { rows: [{ id: 'a', version: '1', value: () => {} }], cursor: 'x', hasMore: false },
     ],
+    ['a version that is no text', { rows: [{ id: 'a', version: 5, value: {} }], cursor: 'x' }],
+    ['a row without an id', { rows: [{ version: '1', value: {} }], cursor: 'x' }],
+    ['an id that is half a character', { rows: [{ id: 'x\ud800', value: {} }], cursor: 'x' }],
     ['more to come with the same cursor', { rows: [], cursor: 'same', hasMore: true }],
   ];
 
