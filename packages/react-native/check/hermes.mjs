@@ -31,6 +31,7 @@ const BEYOND_OLD_ENGINE = [
     'keeps dates, bytes and odd keys',
     "Babel's old profile makes a prototype of a literal's own __proto__",
   ],
+  ['may be called __proto__', "Babel's old profile makes a prototype of a literal's own __proto__"],
   ['hostile items come back', 'comparing ten thousand levels needs more stack'],
   ['take less than a second', 'it measures time on a fast engine'],
 ];
