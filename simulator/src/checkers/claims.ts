@@ -38,7 +38,7 @@ export function checkClaims(
         !was.entries.some(({ position }) => leasedBefore.has(position))
       );
     });
-    const others = left.filter((unit) => !isSuspect(unit));
+    const others = left.filter((unit) => !isSuspect(unit) && !wasSuspect(before, unit));
     for (const unit of others) checkAgainst(scene, unit, claimed, before);
     const [suspect] = claimed.filter(isSuspect);
     if (suspect === undefined) continue;
@@ -61,6 +61,12 @@ function isGate({ after }: Commit['meta'][number]): boolean {
 /** Requests that carried it alone found no way to the server: it waits for what those of others show. */
 function isSuspect(unit: Unit): boolean {
   return detailOf(unit.leader).suspicion !== undefined;
+}
+
+/** What clears it of suspicion may share the commit, and come after the claim. */
+function wasSuspect(before: NaiveQueue, { leader }: Unit): boolean {
+  const was = before.unitOf(leader.seq);
+  return was !== undefined && isSuspect(was);
 }
 
 function checkAgainst(
