@@ -163,7 +163,8 @@ function folded(value: unknown, entry: EntryOnDisk): unknown {
   }
   if (isPatch !== true) return payload;
   // Of a row that others have deleted a patch shows what it was made on.
-  const known = typeof pinned?.value === 'string' ? decode(pinned.value) : null;
+  const isShown = pinned?.isInherited !== true && typeof pinned?.value === 'string';
+  const known = isShown ? decode(pinned.value) : null;
   return { ...((value ?? known) as object), ...(payload as object) };
 }
 

@@ -59,7 +59,12 @@ export interface DetailOnDisk {
   readonly isEchoed?: boolean;
   readonly isDetached?: boolean;
   /** What it was made on, once the row has moved past it. */
-  readonly pinned?: { readonly version: string | null; readonly value: string | null };
+  readonly pinned?: {
+    readonly version: string | null;
+    readonly value: string | null;
+    /** Handed on by an entry that left. */
+    readonly isInherited?: true;
+  };
   readonly failure?: { readonly code: string; readonly status?: number };
   /** Its requests fail as if there were no way to the server. */
   readonly suspicion?: { readonly failures: number; readonly isProven?: true };

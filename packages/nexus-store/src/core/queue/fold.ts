@@ -36,7 +36,7 @@ export function applyMutation(
   // What it did is not known any more, or what to: what is known stays.
   if (detail?.isDamaged === true) return text;
   // Others have deleted what these fields are of: until somebody decides, they are shown with the rest of it.
-  const under = text === null && detail?.isPatch === true ? (detail.pinned?.value ?? null) : text;
+  const under = text === null && detail?.isPatch === true ? deletedUnder(detail) : text;
   try {
     return applyChange(under, entry.operation, entry.payload, detail, rules);
   } catch (error) {
@@ -46,6 +46,11 @@ export function applyMutation(
     rules.onCommandFailed?.(detail?.command ?? '', error);
     return text;
   }
+}
+
+/** What a pull took away under an entry. A pin that was handed on says what it was made on, not what was shown. */
+function deletedUnder({ pinned }: EntryDetail): string | null {
+  return pinned === undefined || pinned.isInherited === true ? null : pinned.value;
 }
 
 function applyCommand(

@@ -53,7 +53,8 @@ export class WritingModel extends OrderModel {
     if (entry.operation === 'delete') return null;
     if (entry.operation === 'command') return value === null ? null : add(value, entry.payload);
     // Of what others have deleted a patch shows the rest as it was.
-    return entry.isPatch ? { ...(value ?? entry.pinned?.value), ...entry.payload } : entry.payload;
+    const under = entry.pinned?.isInherited === false ? entry.pinned.value : null;
+    return entry.isPatch ? { ...(value ?? under), ...entry.payload } : entry.payload;
   }
 
   /** What an entry was made on, if nothing stands before it. */
