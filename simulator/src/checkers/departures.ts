@@ -83,6 +83,9 @@ function checkFolded({ fail }: Scene, gone: EntryOnDisk, into: EntryOnDisk): voi
 }
 
 function checkShown({ fail }: Scene, commit: Commit, gone: EntryOnDisk, into: EntryOnDisk): void {
+  // One that had left the lane came back with it, and is seen again.
+  if (commit.entries.some((change) => isBack(change) && laneOf(change.after) === laneOf(gone)))
+    return;
   const what = `${name(gone)}, which is folded into ${name(into)},`;
   for (const { before, after } of commit.rows) {
     if (after?.collection !== gone.collection || after.id !== gone.entity) continue;
@@ -90,6 +93,14 @@ function checkShown({ fail }: Scene, commit: Commit, gone: EntryOnDisk, into: En
       continue;
     fail('folded', `${what} showed ${before?.value}, and the app sees ${after.value} now`);
   }
+}
+
+type EntryChange = Commit['entries'][number];
+
+function isBack(change: EntryChange): change is EntryChange & { readonly after: EntryOnDisk } {
+  const { before, after } = change;
+  if (before === undefined || after === undefined) return false;
+  return detailOf(before).isDetached === true && detailOf(after).isDetached !== true;
 }
 
 function textOf(value: string | null | undefined): string {
