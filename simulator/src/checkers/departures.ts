@@ -84,7 +84,7 @@ function checkFolded({ fail }: Scene, gone: EntryOnDisk, into: EntryOnDisk): voi
 
 function checkShown({ fail }: Scene, commit: Commit, gone: EntryOnDisk, into: EntryOnDisk): void {
   // One that had left the lane came back with it, and is seen again.
-  if (commit.entries.some((change) => isBack(change) && laneOf(change.after) === laneOf(gone)))
+  if (commit.entries.some((change) => isBack(change) && laneOf(change.before) === laneOf(gone)))
     return;
   const what = `${name(gone)}, which is folded into ${name(into)},`;
   for (const { before, after } of commit.rows) {
@@ -97,10 +97,11 @@ function checkShown({ fail }: Scene, commit: Commit, gone: EntryOnDisk, into: En
 
 type EntryChange = Commit['entries'][number];
 
-function isBack(change: EntryChange): change is EntryChange & { readonly after: EntryOnDisk } {
+/** Under its own seq, or as a new entry. */
+function isBack(change: EntryChange): change is EntryChange & { readonly before: EntryOnDisk } {
   const { before, after } = change;
-  if (before === undefined || after === undefined) return false;
-  return detailOf(before).isDetached === true && detailOf(after).isDetached !== true;
+  if (before === undefined || detailOf(before).isDetached !== true) return false;
+  return after === undefined || detailOf(after).isDetached !== true;
 }
 
 function textOf(value: string | null | undefined): string {
