@@ -65,9 +65,9 @@ export class RunningApp {
     return new RunningApp(server, await launchBrowser(browser));
   }
 
-  /** Closes the browser as people do, and starts it anew. */
-  async restartBrowser(options: LaunchOptions): Promise<void> {
-    await this.browser.close();
+  /** Kills the browser, and starts it anew. */
+  async killBrowser(options: LaunchOptions): Promise<void> {
+    await this.browser.kill();
     this.browser = await launchBrowser(options);
   }
 

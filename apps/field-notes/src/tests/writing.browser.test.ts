@@ -1,3 +1,5 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createProfile } from 'browser-harness';
 import { describeInChromium } from 'browser-harness/vitest';
 import type { Page } from 'playwright-core';
@@ -260,20 +262,26 @@ describeInChromium('what is not saved yet', () => {
     expect(await textOf(a)).toBe('Typed in A');
   });
 
-  test('is in the list, and outlives the browser', async () => {
+  test('is in the list, and outlives a browser that is killed', async () => {
     const profile = await createProfile();
     try {
-      const { app, page } = await start({ browser: { profile: profile.path } });
-      await writeNote(page, { title: 'Nest', text: 'As found' });
-      await openMark(page).getByText('On the server').waitFor();
+      const { app, page: before } = await start({ browser: { profile: profile.path } });
+      await writeNote(before, { title: 'Nest', text: 'As found' });
+      await openMark(before).getByText('On the server').waitFor();
+      // A browser that has just been started brings what a page keeps to its disk within seconds, later once a minute.
+      await app.killBrowser({ profile: profile.path });
+      const page = await app.open();
+      await rows(page).filter({ hasText: 'Nest' }).click();
       await page.getByLabel('What did you see?').fill('Changed, not saved');
       await page.getByRole('link', { name: 'New note' }).click();
       await page.getByLabel('Title').fill('Never saved');
       await rows(page).filter({ hasText: 'Nest' }).getByText('Not saved yet').waitFor();
       await rows(page).filter({ hasText: 'Never saved' }).getByText('Not saved yet').waitFor();
+      await expect
+        .poll(() => isOnDisk(profile.path, 'Never saved'), { timeout: 90_000 })
+        .toBe(true);
 
-      // One that is killed may lose the last minute: so rarely does Chromium bring what a page keeps to its disk.
-      await app.restartBrowser({ profile: profile.path });
+      await app.killBrowser({ profile: profile.path });
       const again = await app.open();
 
       await rows(again).filter({ hasText: 'Never saved' }).click();
@@ -289,7 +297,7 @@ describeInChromium('what is not saved yet', () => {
     } finally {
       await profile.remove();
     }
-  });
+  }, 150_000);
 
   test('of a duplicated tab does not overwrite what is typed in the first', async () => {
     const { app, page: a } = await start();
@@ -338,3 +346,11 @@ describeInChromium('what is not saved yet', () => {
     await page.getByText('Text that you had not saved stays here too').waitFor();
   });
 });
+
+/** Whether the browser has brought it to the files of its local storage. */
+async function isOnDisk(profile: string, text: string): Promise<boolean> {
+  const folder = join(profile, 'Default', 'Local Storage', 'leveldb');
+  const files = (await readdir(folder)).filter((name) => /\.(log|ldb)$/.test(name));
+  const contents = await Promise.all(files.map((name) => readFile(join(folder, name), 'latin1')));
+  return contents.some((content) => content.includes(text));
+}
