@@ -116,11 +116,11 @@ async function detach(
   const waitedFor = await influenced(uow, [entry]);
   const left = await leftBy(uow, entry, cause);
   const madeOn = await madeOnOf(uow, entry);
-  const { after } = detailOf(entry);
+  const { after, pinned } = detailOf(entry);
   await releaseDependents(uow, entry);
   forgetDependencies(uow, entry);
   await leaveLane(uow, entry);
-  await handOn(uow, entry, detailOf(entry).pinned);
+  await handOn(uow, entry, pinned);
   await passStale(uow, entry);
   // What moved up in the lane may have moved the transaction, and this entry with it.
   const found = (await findEntry(uow, entry.partition, entry.seq)) ?? entry;

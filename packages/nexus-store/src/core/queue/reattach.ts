@@ -36,14 +36,16 @@ export async function reattach(
   const { seq } = isLatest
     ? await appendMutation(uow, row, mutation, rules, entry.seq)
     : await enqueueMutation(uow, mutation, rules, room);
-  const again = seq === null ? undefined : await findEntry(uow, entry.partition, seq);
-  // What the server may have applied is still frozen, and keeps its key.
-  if (again !== undefined && entry.ambiguous === 1)
-    uow.putEntry(withDetail({ ...again, ambiguous: 1 }, { isRevived: true }));
-  const placed = seq === null ? undefined : await findEntry(uow, entry.partition, seq);
-  if (placed !== undefined) await pinAgain(uow, placed, detailOf(entry).madeOn);
-  if (seq !== null && seq !== entry.seq)
-    await noteDeparture(uow, entry.seq, { outcome: 'moved', to: seq });
+  if (seq === null) return null;
+  const placed = await findEntry(uow, entry.partition, seq);
+  if (placed !== undefined) {
+    // What the server may have applied is still frozen, and keeps its key.
+    const again =
+      entry.ambiguous === 1 ? withDetail({ ...placed, ambiguous: 1 }, { isRevived: true }) : placed;
+    uow.putEntry(again);
+    await pinAgain(uow, again, detailOf(entry).madeOn);
+  }
+  if (seq !== entry.seq) await noteDeparture(uow, entry.seq, { outcome: 'moved', to: seq });
   return seq;
 }
 

@@ -61,7 +61,10 @@ export interface LeaseRecord {
 export interface Pin {
   readonly version: string | null;
   readonly value: string | null;
-  /** Of an entry that left, or of what was seen: the row is as this one will meet it, so what it is answered is newer. */
+  /**
+   * It comes from an entry that left, or from what was seen: the row is as this one will meet it, so what it is
+   * answered is newer.
+   */
   readonly isInherited?: true;
   /** The value holds the effect of the entry itself, which a pull had brought. */
   readonly hasOwn?: true;

@@ -25,8 +25,9 @@ export async function removeEntries(
     uow.deleteEntry(current);
     discount(uow, current);
     await leaveLane(uow, current);
-    if (detailOf(current).isDetached === true) continue;
-    await handOn(uow, current, detailOf(current).pinned);
+    const { isDetached, pinned } = detailOf(current);
+    if (isDetached === true) continue;
+    await handOn(uow, current, pinned);
     await passStale(uow, current);
   }
   await recount(uow, partition, waitedFor);

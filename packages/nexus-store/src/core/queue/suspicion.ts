@@ -5,7 +5,7 @@ import { readyRange } from './position.ts';
 import { detailOf, withDetail, type EntryRecord, type Suspicion } from './records.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
-/** How many entries are looked at when suspicions fade: the next time it is those behind them. */
+/** How many of those that are ready, and of those that wait, are looked at when suspicions fade. Others fade later, or are tried alone. */
 const FADE_LIMIT = 256;
 
 export function suspicionOf(entry: EntryRecord): Suspicion | undefined {

@@ -10,6 +10,7 @@ import { requireRank } from '../queue/priority-sync-queue.ts';
 import type { ConflictStrategy } from '../sync/conflict-strategy.ts';
 import type { UnitOfWork } from '../queue/unit-of-work.ts';
 import { coreOf, type BackendCore } from './backend-core.ts';
+import { commandFailures } from './command-failures.ts';
 import {
   requireStoreOptions,
   WRITE_POLICY,
@@ -17,7 +18,6 @@ import {
   type WritePolicy,
 } from './collection-config.ts';
 import { usesIndex } from './index-choice.ts';
-import { mergeFailures } from './merge-failures.ts';
 import { otherId, requireAfter, requireId, requireTtl, type Mutation } from './mutation.ts';
 import type { StoreOptions, WriteOptions } from './nexus-store.ts';
 import type { Plan } from './query.ts';
@@ -62,19 +62,13 @@ export class CollectionAccess<T> {
     this.#ttl = config.ttl === undefined ? null : durationMs(config.ttl, 'ttl');
     this.#schemaVersion = config.schemaVersion ?? 1;
     const isPulled = (config.pull ?? true) && this.core.remote.capabilities.pull;
-    const { logger } = this.core.runtime;
-    const onCommandFailed = (command: string, error: unknown): void => {
-      const fields = { collection, command, error: String(error) };
-      logger.log(
-        'error',
-        'a command could not be applied to what others have made of its row',
-        fields,
-      );
-    };
+    const tellOf = (message: string) =>
+      commandFailures(this.core.runtime.logger, collection, message);
     this.#rules = {
-      ...rulesOf(config, collection, this.#idOf, onCommandFailed),
+      ...rulesOf(config, collection, this.#idOf),
       isPulled,
-      onMergeFailed: mergeFailures(logger, collection),
+      onCommandFailed: tellOf('a command could not be applied to what others made of its row'),
+      onMergeFailed: tellOf('merge failed: commands that wait are sent one by one'),
     };
     this.core.register({
       name: collection,
@@ -284,7 +278,6 @@ function rulesOf<T>(
   config: StoreConfig<T>,
   collection: string,
   idOf: (value: T) => unknown,
-  onCommandFailed: CollectionRules['onCommandFailed'],
 ): CollectionRules {
   const applyCommand = config.applyCommand;
   const identity = { idOf: idOf as (value: unknown) => unknown };
@@ -303,7 +296,6 @@ function rulesOf<T>(
               `applyCommand of ${collection} gave ${shown(id)} another id`,
             );
           },
-    onCommandFailed,
     onRejected: config.onRejected ?? 'park',
     ...identity,
   };

@@ -215,7 +215,12 @@ export class StoreBackend {
     return this.#control.entry(id);
   }
 
-  /** Sends a dead letter again, or a waiting entry without its delay. */
+  /**
+   * Sends a dead letter again, or a waiting entry without its delay.
+   *
+   * @throws StoreError of a dead letter that had left its lane: `store/exists` if it creates what was created anew
+   *   since, `store/not-found` if it changes what a waiting delete removes; nothing has changed
+   */
   retry(id: EntryId): Promise<RetryResult> {
     return this.#control.retry(id);
   }
