@@ -192,6 +192,21 @@ describe('a wish to wait', () => {
     expect([early.pushed, stillEarly.pushed, late.pushed]).toEqual([0, 0, 1]);
   });
 
+  test('does not come back with a clock that was moved past it, and is moved back', async () => {
+    const fixture = world();
+    fixture.remote.answerNext(answers.endpoint(503, hour));
+    await fixture.notes.save({ id: 'a' });
+    await fixture.wait(fixture.backend.sync());
+    fixture.runtime.jumpWallClock(24 * hour);
+    const past = await fixture.wait(fixture.backend.sync());
+    fixture.runtime.jumpWallClock(-24 * hour);
+    await fixture.notes.save({ id: 'b' });
+
+    const back = await fixture.wait(fixture.backend.sync());
+
+    expect([past.pushed, back.pushed]).toEqual([1, 1]);
+  });
+
   test('is over when the clock is moved forward past it', async () => {
     const fixture = world();
     fixture.remote.answerNext(answers.endpoint(503, hour));

@@ -16,6 +16,7 @@ import {
 import type { SyncContext } from './sync-context.ts';
 
 const NOTHING: GateLesson = { kind: 'nothing' };
+const NOT_ASKED = { until: 0, elapsed: 0 };
 
 /**
  * What shows, when a request fails, that the way to the server works all the same: since the last failure of any
@@ -35,7 +36,7 @@ export class GateWatch {
    * The last wish to wait that was heard here, perhaps still being stored: on the wall clock, which goes on
    * in a device that sleeps, and on the monotonic one, which nobody moves back. It is over by either.
    */
-  #asked = { until: 0, elapsed: 0 };
+  #asked = NOT_ASKED;
   /** Grows with everything that this process learns. */
   #changes = 0;
   #begun = 0;
@@ -96,8 +97,9 @@ export class GateWatch {
     return at > now ? at : null;
   }
 
-  /** A request begins. Returns its number. */
+  /** A request begins: what was asked is over, and no clock that is moved back brings it back. Returns its number. */
   begin(): number {
+    if (this.isPassable) this.#asked = NOT_ASKED;
     this.#begun += 1;
     return this.#begun;
   }

@@ -63,6 +63,14 @@ const UNREAD_STATUSES: ReadonlySet<number> = new Set([
   400, 405, 411, 414, 415, 417, 422, 428, 431, 501, 505,
 ]);
 
+/**
+ * What is said of a request for its method or its headers, which are the same for every push: whatever says so
+ * takes none at this address, in JSON as well.
+ */
+const NO_PUSH_STATUSES: ReadonlySet<number> = new Set([
+  405, 406, 411, 414, 415, 417, 428, 431, 501, 505,
+]);
+
 /** Where one problem type says more than its status. */
 const CLASS_BY_PROBLEM: ReadonlyMap<string, AnswerClass> = new Map([
   [ProblemType.busy, 'endpoint'],
@@ -168,8 +176,10 @@ export function isRecognised(facts: Pick<AnswerFacts, 'status' | 'contentType'>)
  * about entries comes as JSON. A conflict, or "not now", costs no entry at once, so that servers may say these
  * without a body; only a page for people is certainly no answer to a client.
  */
-function isForeign({ scope, body }: AnswerFacts, meaning: AnswerClass): boolean {
-  if (scope === 'entry' || body === undefined || body === 'json') return false;
+function isForeign({ scope, body, status }: AnswerFacts, meaning: AnswerClass): boolean {
+  if (scope === 'entry') return false;
+  if (meaning === 'rejected' && NO_PUSH_STATUSES.has(status)) return true;
+  if (body === undefined || body === 'json') return false;
   if (meaning === 'rejected') return true;
   const isOfEntries =
     meaning === 'conflict' || meaning === 'key-or-conflict' || meaning === 'entry';

@@ -289,14 +289,16 @@ function refusal(facts: AnswerFacts, hasCursor: boolean): RemoteError {
   // A cursor that the server cannot read is of no more use than one that is too old.
   const isUseless = facts.status === 410 || USELESS_CURSOR.has(facts.problemType);
   const isExpired = isUseless && hasCursor;
+  const meaning = answerClass(facts.status, facts.problemType);
   // Whoever refused, no entry is at stake, and other collections may be had.
   const outcome = classify({ ...facts, body: 'json' }, 'update');
-  const code = isExpired
-    ? 'remote/cursor-expired'
-    : 'failure' in outcome && outcome.failure !== undefined
-      ? (outcome.failure.code as RemoteErrorCode)
-      : 'remote/protocol';
-  const meaning = answerClass(facts.status, facts.problemType);
+  const judged =
+    meaning === 'rejected'
+      ? 'remote/rejected'
+      : 'failure' in outcome && outcome.failure !== undefined
+        ? (outcome.failure.code as RemoteErrorCode)
+        : 'remote/protocol';
+  const code = isExpired ? 'remote/cursor-expired' : judged;
   return new RemoteError(
     code,
     `the server answered ${facts.status} (${meaning}) ${facts.detail ?? ''}`,
