@@ -63,8 +63,8 @@ const STREAK = 3;
 /**
  * An attempt, and what of it a failure costs that met no server, by what speaks for the way. After several pushes
  * of others all of it. After a single one half: on a line that loses any share of requests by chance, that happens
- * twenty times before it is taken to one of a million at most. A server under maintenance may serve reads alone, so
- * where nothing but pulls works an entry lasts, with the waits of the default backoff, for about a day.
+ * twenty times before it is taken to one of a million at most. After pulls alone a sixth, and never the first one: a
+ * server under maintenance may serve reads alone, for as long as it likes.
  */
 const ATTEMPT = 6;
 const BLAME: Readonly<Record<Evidence, number>> = { others: ATTEMPT, one: 3, pulls: 1, none: 0 };
@@ -220,8 +220,10 @@ export class OutcomePolicy {
     batch.forEach((entry, index) => {
       const { failure, ambiguous } = outcomes[index] as Retry;
       const blame = (suspicionOf(entry)?.blame ?? 0) + cost;
-      const isGuilty = blame >= ATTEMPT;
-      const suspicion = moreSuspicion(entry, blame % ATTEMPT, cost === ATTEMPT);
+      const mayPay = cost > 0 && (evidence !== 'pulls' || entry.attempts > 0);
+      const isGuilty = mayPay && blame >= ATTEMPT;
+      const rest = isGuilty ? blame % ATTEMPT : blame;
+      const suspicion = moreSuspicion(entry, rest, cost === ATTEMPT);
       if (!isOwnFault) judgeEndpoint(entry, outcomes[index] as Retry, judgement);
       const isLast = isGuilty && entry.attempts + 1 >= this.#options.maxAttempts;
       judgement.settlements.set(

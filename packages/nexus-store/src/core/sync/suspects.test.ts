@@ -116,6 +116,18 @@ describe.each(BREAKS)('one entry that is met by %s', (_name, answer) => {
     expect(dead).toMatchObject({ entityId: 'bad', attempts: 10 });
   });
 
+  test('gets nothing held against it while nothing else shows that the server works', async () => {
+    const fixture = world({ autoSync: true });
+    breaksWith(fixture, 'bad', answer);
+    await fixture.notes.save({ id: 'bad' });
+
+    await days(fixture, 10);
+
+    expect(await attemptsOf(fixture)).toEqual({ bad: 0 });
+    expect(await fixture.backend.deadLetters()).toEqual([]);
+    expect(fixture.requests.length).toBeLessThan(900);
+  });
+
   test('lets the others go in runs of one request at a time, each in a process of its own', async () => {
     const database = memoryDatabase();
     const server = new MemoryServer();
