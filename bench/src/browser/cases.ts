@@ -152,9 +152,12 @@ export const BROWSER_CASES: readonly BenchCase[] = [
         subjects: [
           subject('ours', () => ours.ourDrain(serverUrl, count, 100, 6)),
           subject('raw', () => raw.rawDrain(serverUrl, count, 100, 6)),
+          subject('careful', () => raw.rawDrain(serverUrl, count, 100, 6, 'read first')),
         ],
         figures: [
           speeds('drain 6,000, 50 ms, 6 x 100 / raw loop 6 x 100', 'ours', 'raw', atLeast(0.9)),
+          speeds('the same / raw loop that loses no edit made meanwhile', 'ours', 'careful'),
+          speeds('raw loop that loses no edit / raw loop', 'careful', 'raw'),
         ],
         warmUps: 1,
       };

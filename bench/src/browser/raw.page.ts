@@ -92,12 +92,19 @@ async function claims(
   return { ms: median(elapsed) };
 }
 
+/**
+ * What becomes of a document when its version is known. `overwritten`: it is put as it was sent, and an edit made
+ * meanwhile is lost. `read first`: what is there gets the version.
+ */
+type Documents = 'overwritten' | 'read first';
+
 /** The loop one would write by hand: claim, `fetch`, delete what was taken, with several under way. */
 export async function rawDrain(
   url: string,
   count: number,
   batch: number,
   concurrency: number,
+  documents: Documents = 'overwritten',
 ): Promise<Speed> {
   const database = await RawDatabase.create();
   for (let made = 0; made < count; made += 1000) {
@@ -118,7 +125,7 @@ export async function rawDrain(
       const rows = await claiming;
       if (rows.length === 0) return;
       await push(url, rows);
-      await database.complete(rows, '1');
+      await database.complete(rows, '1', documents);
       for (const row of rows) taken.delete(row.seq);
     }
   };
@@ -262,12 +269,19 @@ class RawDatabase {
   }
 
   /** Takes what the server has out of the queue, and tells each document the version it has there. */
-  async complete(taken: readonly QueueRow[], version: string): Promise<void> {
+  async complete(taken: readonly QueueRow[], version: string, documents: Documents): Promise<void> {
     const tx = this.#database.transaction(['queue', 'rows'], 'readwrite', { durability: 'strict' });
     const [queue, rows] = [tx.objectStore('queue'), tx.objectStore('rows')];
-    for (const { entity, payload } of taken) {
-      rows.put({ collection: 'reports', id: entity, json: payload, version }, ['reports', entity]);
-    }
+    const keys = taken.map(({ entity }) => ['reports', entity]);
+    const there: readonly object[] =
+      documents === 'read first'
+        ? await Promise.all(keys.map((key) => done<object>(rows.get(key))))
+        : taken.map(({ entity, payload }) => ({
+            collection: 'reports',
+            id: entity,
+            json: payload,
+          }));
+    for (const [i, row] of there.entries()) rows.put({ ...row, version }, keys[i]);
     const [first, last] = [taken[0] as QueueRow, taken.at(-1) as QueueRow];
     const isRun = last.seq - first.seq === taken.length - 1 && last.priority === first.priority;
     if (isRun) {
