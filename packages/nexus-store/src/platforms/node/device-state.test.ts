@@ -58,6 +58,12 @@ describe('power as the Linux kernel tells it', () => {
     expect(await powerFromKernel(folder)).toEqual({ isCharging: null, isBatteryLow: null });
   });
 
+  test('a desktop is not on its battery for a USB port that feeds others', async () => {
+    supply('ucsi-source-psy-USBC000:001', { type: 'USB', scope: 'System', online: '0' });
+
+    expect(await powerFromKernel(folder)).toEqual({ isCharging: null, isBatteryLow: false });
+  });
+
   test('a battery that does not tell how full it is leaves that unknown', async () => {
     supply('BAT0', { type: 'Battery', status: 'Discharging' });
 
@@ -88,6 +94,7 @@ test.runIf(process.platform === 'linux')(
       return result.ok ? result.weakened.map(({ field }) => field) : result.code;
     };
     supply('hidpp_battery_0', { type: 'Battery', scope: 'Device', status: 'Discharging' });
+    supply('ucsi-source-psy-USBC000:001', { type: 'USB', scope: 'System', online: '0' });
 
     expect(await schedule()).toEqual([
       'constraints.requiresCharging',

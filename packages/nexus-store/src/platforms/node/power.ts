@@ -41,7 +41,7 @@ export const POWER_SUPPLIES = '/sys/class/power_supply';
 
 /**
  * Whether the kernel will have anything to say of the machine's power: a server has neither battery nor charger,
- * and then no constraint can be kept by it.
+ * and then no constraint can be kept by it. A USB port alone may be one that feeds others.
  */
 export function tellsPower(folder: string = POWER_SUPPLIES): boolean {
   const read = (name: string, field: string): string => {
@@ -52,9 +52,10 @@ export function tellsPower(folder: string = POWER_SUPPLIES): boolean {
     }
   };
   try {
-    return readdirSync(folder).some((name) =>
-      isOurs({ type: read(name, 'type'), scope: read(name, 'scope') }),
-    );
+    return readdirSync(folder).some((name) => {
+      const type = read(name, 'type');
+      return isOurs({ type, scope: read(name, 'scope') }) && type !== 'USB';
+    });
   } catch {
     return false;
   }
@@ -79,7 +80,8 @@ export async function powerFromKernel(folder: string = POWER_SUPPLIES): Promise<
   const fullest = Math.max(...batteries.map(({ capacity }) => Number(capacity || Number.NaN)));
   const isLow = Number.isNaN(fullest) ? null : fullest <= LOW_PERCENT;
   return {
-    isCharging: isPowered,
+    // What has no battery and runs is fed by something, whether or not the kernel sees by what.
+    isCharging: isPowered || (batteries.length === 0 ? null : false),
     isBatteryLow: batteries.length === 0 || isPowered ? false : isLow,
   };
 }
