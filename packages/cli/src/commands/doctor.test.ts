@@ -144,6 +144,19 @@ describe('the doctor', () => {
   test.each([
     ['app.json', plugins(['@nexus-store/react-native', { id: 'other' }]), 'other'],
     ['app.json', plugins('@nexus-store/react-native'), 'nexus-store.sync'],
+    ['app.json', plugins('@nexus-store/react-native', 'expo-router'), 'nexus-store.sync'],
+    ['app.json', plugins('@nexus-store/react-native', ['a', { id: 'b' }]), 'nexus-store.sync'],
+    [
+      'app.json',
+      plugins(['@nexus-store/react-native', {}], ['a', { id: 'b' }]),
+      'nexus-store.sync',
+    ],
+    ['app.json', plugins(['@nexus-store/react-native', { a: { b: 1 }, id: 'c' }]), 'c'],
+    [
+      'app.config.js',
+      `module.exports = { plugins: [\n  '@nexus-store/react-native',\n] };`,
+      'nexus-store.sync',
+    ],
     [
       'app.config.ts',
       `export default { plugins: [['@nexus-store/react-native', { backgroundModes: ['fetch'], id: 'other' }]] };`,
@@ -158,23 +171,26 @@ describe('the doctor', () => {
     ]);
   });
 
-  test('does not claim that ids agree which it cannot read', () => {
-    const { 'ios/Hello/Info.plist': _plist, ...managed } = GOOD;
-    write({
-      ...managed,
-      'app.config.js': `module.exports = { plugins: [['@nexus-store/react-native', { id }]] };`,
-    });
-    const given = findingsText(diagnose(new ProjectFiles(root)));
-    write({ 'field.ts': GOOD['field.ts'].replace(`'com.example.field'`, 'ID') });
+  test.each(['{ id }', '{ ...shared }', 'options'])(
+    'does not claim that ids agree which it cannot read: %s',
+    (options) => {
+      const { 'ios/Hello/Info.plist': _plist, ...managed } = GOOD;
+      write({
+        ...managed,
+        'app.config.js': `module.exports = { plugins: [['@nexus-store/react-native', ${options}]] };`,
+      });
+      const given = findingsText(diagnose(new ProjectFiles(root)));
+      write({ 'field.ts': GOOD['field.ts'].replace(`'com.example.field'`, 'ID') });
 
-    expect(given).toContain(
-      'warning  the id of the config plugin in app.config.js is no plain text',
-    );
-    expect(findingsText(diagnose(new ProjectFiles(root)))).toContain(
-      'warning  the id of defineBackgroundSync is no plain text',
-    );
-    expect(problems()).toEqual([]);
-  });
+      expect(given).toContain(
+        'warning  the id of the config plugin in app.config.js is no plain text',
+      );
+      expect(findingsText(diagnose(new ProjectFiles(root)))).toContain(
+        'warning  the id of defineBackgroundSync is no plain text',
+      );
+      expect(problems()).toEqual([]);
+    },
+  );
 
   test('finds a package that package.json names and nobody installed', () => {
     write(GOOD);
@@ -235,6 +251,15 @@ describe('the doctor', () => {
     expect(problems()).toEqual(['there is no package.json']);
   });
 
+  test.each(['{', 'null', '[]', '"app"', '{"main":5}'])(
+    'says that %s is no package.json',
+    (text) => {
+      write({ ...GOOD, 'package.json': text });
+
+      expect(problems()).toEqual(['package.json is no JSON, or not what npm reads']);
+    },
+  );
+
   test('says how to fix what it found', () => {
     write({ ...GOOD, 'index.js': '' });
 
@@ -252,7 +277,10 @@ describe('reading sources', () => {
     expect(idOf(`{ open: () => make({ id: 'inner' }), /* id: 'no' */ id: 'own' }`)).toBe('own');
     expect(idOf(`{ open: () => make({ id: 'inner' }) }`)).toBe(undefined);
     expect(idOf(`{ open, config: { id: 'inner' } }`)).toBe(undefined);
+    expect(idOf(`{ open, 'id': 'own' }`)).toBe('own');
     expect([idOf('{ id, open }'), idOf('{ id: ID, open }')]).toEqual([null, null]);
+    expect([idOf('options'), idOf('{ ...options, open }')]).toEqual([null, null]);
+    expect(idOf(`make({ id: 'inner' })`)).toBe(null);
   });
 
   test('texts and comments do not count', () => {

@@ -16,7 +16,7 @@ export interface Finding {
 }
 
 interface Manifest {
-  readonly main?: string;
+  readonly main?: string | null;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
 }
@@ -34,12 +34,9 @@ export function diagnose(files: ProjectFiles): readonly Finding[] {
   const text = files.read('package.json');
   if (text === undefined)
     return [problem('there is no package.json', 'Run it in the folder of the app, or name it.')];
-  let manifest: Manifest;
-  try {
-    manifest = JSON.parse(text) as Manifest;
-  } catch {
-    return [problem('package.json is no JSON', 'Repair it.')];
-  }
+  const manifest = manifestIn(text);
+  if (manifest === undefined)
+    return [problem('package.json is no JSON, or not what npm reads', 'Repair it.')];
   const { findings, definition } = entryFindings(files, manifest);
   return [
     ...packageFindings(files, manifest),
@@ -47,6 +44,16 @@ export function diagnose(files: ProjectFiles): readonly Finding[] {
     ...iosFindings(files, idOf(definition?.id)),
     ...androidFindings(files),
   ];
+}
+
+function manifestIn(text: string): Manifest | undefined {
+  try {
+    const json = JSON.parse(text) as Manifest | null;
+    const isManifest = typeof json === 'object' && json !== null && !Array.isArray(json);
+    return isManifest && typeof (json.main ?? '') === 'string' ? json : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Null if it stands in the source as something else than a text. */
@@ -98,7 +105,7 @@ function entryFindings(
   files: ProjectFiles,
   manifest: Manifest,
 ): { readonly findings: readonly Finding[]; readonly definition?: Definition } {
-  const { main = 'index' } = manifest;
+  const main = manifest.main ?? 'index';
   if (main.startsWith('expo-router/'))
     return {
       findings: [

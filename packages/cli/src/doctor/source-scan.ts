@@ -2,16 +2,18 @@
 export interface Definition {
   /** Outside of every function: a headless start comes by it. */
   readonly isAtModuleScope: boolean;
-  /** The `id` it names; undefined if it names none, null if that is no plain text. */
+  /** The `id` it names; undefined if it names none, null if that cannot be read. */
   readonly id: string | null | undefined;
 }
 
-/** The source with comments gone and texts emptied, of the same length: positions stay. */
+/**
+ * The source with comments gone and texts emptied, of the same length: positions stay. Of texts only the name
+ * `id` is kept.
+ */
 export function withoutTexts(source: string): string {
-  const blank = (text: string): string => text.replace(/[^\n]/g, ' ');
   return source.replace(
     /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g,
-    blank,
+    (text) => (text === `'id'` || text === `"id"` ? text : text.replace(/[^\n]/g, ' ')),
   );
 }
 
@@ -23,42 +25,50 @@ export function relativeImports(source: string): readonly string[] {
 
 export function definitionsIn(source: string): readonly Definition[] {
   const code = withoutTexts(source);
-  return Array.from(code.matchAll(/\bdefineBackgroundSync\s*\(/g), ({ index }) => {
-    const end = endOfCall(code, index);
+  return Array.from(code.matchAll(/\bdefineBackgroundSync\s*\(\s*/g), ({ index, 0: call }) => {
+    const argument = index + call.length;
     return {
       isAtModuleScope: depthAt(code, index) === 0,
-      id: idIn(source.slice(index, end), code.slice(index, end)),
+      id: idIn(source.slice(argument), code.slice(argument)),
     };
   });
 }
 
-/** The `id` of the object that a call is given, and of no object in it. */
-function idIn(call: string, code: string): string | null | undefined {
+/**
+ * The `id` of the object literal with which the source begins, and of no object in it; undefined if it names none,
+ * null if that cannot be read here: in a variable, or spread into it.
+ *
+ * @param code the source without texts
+ */
+function idIn(source: string, code: string): string | null | undefined {
+  if (!code.startsWith('{')) return null;
+  let own = '';
   let depth = 0;
-  const own = code.replace(/[^]/g, (character) => {
+  for (const character of code.split('')) {
     if ('({['.includes(character)) depth += 1;
-    const isOwn = depth === 2;
+    own += depth === 1 ? character : ' ';
     if (')}]'.includes(character)) depth -= 1;
-    return isOwn ? character : ' ';
-  });
-  const found = /[{,]\s*id\b/.exec(own);
-  if (found === null) return undefined;
-  return /^\s*:\s*(['"`])([^'"`$]+)\1/.exec(call.slice(found.index + found[0].length))?.[2] ?? null;
+    if (depth === 0) break;
+  }
+  const found = /[{,]\s*(?:id\b|'id'|"id")/.exec(own);
+  if (found === null) return own.includes('...') ? null : undefined;
+  return (
+    /^\s*:\s*(['"`])([^'"`$]+)\1/.exec(source.slice(found.index + found[0].length))?.[2] ?? null
+  );
 }
 
 /**
  * The `id` that an app's configuration gives the plugin of this name, in JSON or in a source; undefined if it
- * names none, null if that is no plain text.
+ * names none, null if that cannot be read here.
  */
 export function pluginId(configuration: string, plugin: string): string | null | undefined {
   const named = `['"\`]${plugin.replace(/[^\w-]/g, '\\$&')}['"\`]`;
-  const options = new RegExp(`\\[\\s*${named}\\s*,\\s*(\\{[^}]*\\}|[^\\]]+)`).exec(
-    configuration,
-  )?.[1];
-  if (options === undefined) return undefined;
-  if (!options.startsWith('{')) return null;
-  const id = /[{,]\s*(?:id|'id'|"id")\s*(?::\s*(?:(['"`])([^'"`$]+)\1)?|[,}])/.exec(options);
-  return id === null ? undefined : (id[2] ?? null);
+  const found = new RegExp(`\\[\\s*${named}\\s*,\\s*`).exec(configuration);
+  if (found === null) return undefined;
+  const options = configuration.slice(found.index + found[0].length);
+  // In a list of plugins the next one follows, or nothing.
+  if (/^['"`[\]]/.test(options)) return undefined;
+  return idIn(options, withoutTexts(options));
 }
 
 /** How many braces are open there. An object literal at module scope does not matter for a call in it. */
@@ -69,15 +79,6 @@ function depthAt(code: string, index: number): number {
     if (character === '}') depth -= 1;
   }
   return depth;
-}
-
-function endOfCall(code: string, index: number): number {
-  let depth = 0;
-  for (let at = code.indexOf('(', index); at < code.length; at++) {
-    if (code[at] === '(') depth += 1;
-    if (code[at] === ')' && --depth === 0) return at;
-  }
-  return code.length;
 }
 
 /** The texts of an array in an Info.plist; undefined if the key is not there. */
