@@ -36,6 +36,23 @@ async function importRecords(...records: readonly object[]): Promise<void> {
   await folder.run(['import', 'r.ndjson', '--collection', 'reports']);
 }
 
+/** Writes the ids of each list as one transaction. */
+async function saveTogether(
+  collection: string,
+  ...transactions: readonly (readonly string[])[]
+): Promise<void> {
+  const backend = createBackend({
+    storage: sqliteStorage({ path: folder.file('nexus-store.db') }),
+    autoSync: false,
+  });
+  const store = new NexusStore<{ id: string }>({ backend, collection });
+  for (const ids of transactions)
+    await backend.transaction(async (tx) => {
+      for (const id of ids) await tx.store(store).save({ id });
+    });
+  await backend.close();
+}
+
 const sync = (...options: string[]): string[] => ['sync', '--url', server.url, ...options];
 
 async function deadLetterId(): Promise<string> {
@@ -262,6 +279,18 @@ describe('a dead letter', () => {
     expect((await folder.run(['discard', id])).code).toBe(1);
   });
 
+  test('is discarded with its transaction, and says so', async () => {
+    await saveTogether('notes', ['a', 'forbidden', 'b']);
+    await folder.run(sync(), { env });
+
+    const { stdout } = await folder.run(['discard', 'e3']);
+    const result = await folder.json(['discard', 'e1']);
+
+    expect(stdout).toBe('e3 is gone, and with it the rest of its transaction: e2, e4\n');
+    expect(result).toEqual({ id: 'e1', discarded: true, entries: ['e1'] });
+    expect(await folder.json(['status'])).toMatchObject({ dead: 0, waiting: 0 });
+  });
+
   test('is exported with its payload, to a file that is not overwritten', async () => {
     const { deadLetters } = (await folder.json(['export'])) as { deadLetters: unknown[] };
     const first = await folder.json(['export', '--out', 'dead.json']);
@@ -291,19 +320,7 @@ describe('cancel', () => {
   });
 
   test('says that the transaction goes with its entry', async () => {
-    const backend = createBackend({
-      storage: sqliteStorage({ path: folder.file('nexus-store.db') }),
-      autoSync: false,
-    });
-    const notes = new NexusStore<{ id: string }>({ backend, collection: 'reports' });
-    for (const ids of [
-      ['a', 'b', 'c'],
-      ['d', 'e'],
-    ])
-      await backend.transaction(async (tx) => {
-        for (const id of ids) await tx.store(notes).save({ id });
-      });
-    await backend.close();
+    await saveTogether('reports', ['a', 'b', 'c'], ['d', 'e']);
 
     const { stdout } = await folder.run(['cancel', 'e2']);
     const result = await folder.json(['cancel', 'e4']);
