@@ -11,14 +11,14 @@ const APP = `
   import { memoryStorage } from './storage/memory/index.ts';
   import { memoryRemote } from './testing/memory-remote.ts';
   const remote = memoryRemote({ pull: false, hints: false });
+  const runtime = createStandardRuntime({ logger: silentLogger });
   const backend = createBackend({
-    storage: memoryStorage(), remote, requestTimeout: '100ms', lease: '5300ms',
-    runtime: createStandardRuntime({ logger: silentLogger }),
+    storage: memoryStorage(), remote, requestTimeout: '100ms', lease: '5300ms', runtime,
   });
   const notes = new NexusStore({
     backend, collection: 'notes', pull: false, conflict: () => new Promise(() => {}),
   });
-  const failure = { code: 'remote/throttled', at: Date.now() };
+  const failure = { code: 'remote/throttled', at: runtime.clock.now() };
   const wait = (retryAfterMs) => ({ kind: 'retry', scope: 'endpoint', ambiguous: false, failure, retryAfterMs });
 `;
 
@@ -60,9 +60,9 @@ test('a process that awaits nothing, or no longer, ends by itself', async () => 
     remote.answerNext(wait(60_000));
     const write = await notes.save({ id: 'a' }, { priority: 'critical' });
     await backend.sync();
-    const signal = AbortSignal.timeout(50);
-    setTimeout(() => {}, 100);
-    await write.synced({ signal }).catch((error) => console.log(error.name));`);
+    const controller = new AbortController();
+    runtime.timers.after(50, () => controller.abort());
+    await write.synced({ signal: controller.signal }).catch((error) => console.log(error.name));`);
 
   expect({ code, stdout }).toEqual({ code: 0, stdout: 'AbortError\n' });
   expect(tookMs).toBeLessThan(20_000);
