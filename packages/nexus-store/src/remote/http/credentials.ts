@@ -73,6 +73,17 @@ export class Credentials {
   }
 }
 
+/** Shorter parts of a header are words: `Bearer`, `charset`, `application`. */
+const SHORTEST_PART = 12;
+
+/** The values of headers, and what stands in them: a server repeats a token without `Bearer`, a cookie without its name. */
+export function secretsIn(values: Readonly<Record<string, string>>): readonly string[] {
+  return Object.values(values).flatMap((value) => {
+    const parts = value.split(/[\s;,="]+/).filter((part) => part.length >= SHORTEST_PART);
+    return [value, ...parts];
+  });
+}
+
 /**
  * What cannot be sent as headers, in a few words without any value: credentials may stand there. Null if
  * nothing is wrong.

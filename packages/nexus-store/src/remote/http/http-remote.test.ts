@@ -628,6 +628,19 @@ describe('a refusal', () => {
     expect(Buffer.byteLength(JSON.stringify(outcome))).toBeGreaterThan(1000);
   });
 
+  test.each([
+    ['authorization', 'Bearer eyJhbGciOiJIUzI1NiJ9.c2VjcmV0', 'eyJhbGciOiJIUzI1NiJ9.c2VjcmV0'],
+    ['authorization', 'Token token="a-secret-token", coder="x"', 'a-secret-token'],
+    ['cookie', 'theme=dark; session=a-secret-session', 'a-secret-session'],
+  ])('never keeps what stands in %s: %s', async (name, value, echo) => {
+    const text = `the Bearer token is expired: ${echo} is not accepted`;
+    const remote = await remoteTo(answers(500, {}, text), { headers: { [name]: value } });
+
+    expect(await pushOne(remote)).toMatchObject({
+      failure: { detail: 'the Bearer token is expired: [echo of the request]' },
+    });
+  });
+
   test('with a body without end is judged by its status', async () => {
     const remote = await remoteTo(answers(403, problem, 'x'.repeat(5_000_000)));
 
@@ -735,6 +748,7 @@ describe('a pull', () => {
     [426, null, {}, { code: 'remote/upgrade-required' }],
     [500, null, {}, { code: 'remote/server', status: 500 }],
     [403, null, {}, { code: 'remote/rejected', status: 403 }],
+    [405, null, {}, { code: 'remote/rejected', status: 405 }],
     [200, null, { 'content-type': 'text/html' }, { code: 'remote/protocol' }],
   ])(
     'that is answered %i with the cursor %j rejects by code',

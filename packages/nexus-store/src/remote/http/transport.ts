@@ -8,7 +8,7 @@ import {
   MAX_ANSWER_BYTES,
   MAX_ERROR_BYTES,
 } from './bounded-body.ts';
-import { unsendablePart } from './credentials.ts';
+import { secretsIn, unsendablePart } from './credentials.ts';
 import type { AttachedHeaders, Credentials } from './credentials.ts';
 import { excerpt } from './excerpt.ts';
 import { letProcessEnd } from './idle-socket.ts';
@@ -31,7 +31,7 @@ export interface HttpReply {
   readonly status: number;
   readonly header: (name: string) => string | null;
   readonly text: string;
-  /** Header values that were sent, so that no echo of them is kept. */
+  /** Header values that were sent and their parts, so that no echo of them is kept. */
   readonly secrets: readonly string[];
 }
 
@@ -147,7 +147,7 @@ export class Transport {
     if (wrong !== null) return unsendable(wrong);
     // Credentials may have taken their time, and so may the answer that this is sent again after.
     if (!context.maySend()) return withheld();
-    const secrets = Object.values(headers.values);
+    const secrets = secretsIn(headers.values);
     try {
       const sending = this.#options.fetch(request.url, this.#init(request, headers, signal));
       return { kind: 'sent', response: await abortable(sending, signal), headers, secrets };
