@@ -152,6 +152,12 @@ const SERVERS: Readonly<Record<string, Said>> = {
     stdout: /nothing at this --url speaks the sync protocol; check it, its path too/,
     report: { ...waiting, stoppedBy: 'blocked', lastFailure: failure('remote/protocol', 404) },
   },
+  'takes no push at this path, as its framework says': {
+    answer: page(405, { 'content-type': 'application/json' }, '{"detail":"Method Not Allowed"}'),
+    code: 3,
+    stdout: /nothing at this --url speaks the sync protocol; check it, its path too/,
+    report: { ...waiting, stoppedBy: 'blocked', lastFailure: failure('remote/protocol', 405) },
+  },
   'answers 413 to each single record': {
     answer: page(413),
     code: 4,

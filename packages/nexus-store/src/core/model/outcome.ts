@@ -42,6 +42,14 @@ export type Outcome =
       readonly upgradeRequired?: boolean;
       readonly failure: SyncFailure;
     }
-  | { readonly kind: 'rejected'; readonly failure: SyncFailure }
+  | {
+      readonly kind: 'rejected';
+      /**
+       * It was said of the whole request, and so that somebody before the server may have said it. Where several
+       * entries are refused like this, the server or the way to it is at fault.
+       */
+      readonly sweeping?: boolean;
+      readonly failure: SyncFailure;
+    }
   | { readonly kind: 'too-large'; readonly failure: SyncFailure }
   | { readonly kind: 'unauthorised'; readonly failure: SyncFailure };

@@ -103,7 +103,9 @@ export class Delivery {
     }
     // Cut off by our own deadline: that says nothing of the endpoint, nor of the entry.
     const isOwnDoing = !sent.isAnswered && window.end !== undefined;
-    const circumstances = isOwnDoing ? undefined : { isProbe, evidence: gates.evidence(number) };
+    const { isDoubtful } = gates.gate;
+    const evidence = gates.evidence(number);
+    const circumstances = isOwnDoing ? undefined : { isProbe, isDoubtful, evidence };
     const judgement = policy.judge(entries, sent.outcomes, clock.now(), circumstances);
     for (const [seq, settlement] of settlements) judgement.settlements.set(seq, settlement);
     const { endpoint, works, isOwnFault, acquits } = judgement;

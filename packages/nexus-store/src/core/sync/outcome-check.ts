@@ -56,6 +56,7 @@ interface Given {
   readonly retryAfterMs?: unknown;
   readonly withheld?: unknown;
   readonly upgradeRequired?: unknown;
+  readonly sweeping?: unknown;
   readonly failure?: unknown;
 }
 
@@ -80,7 +81,9 @@ function checkedOutcome(given: unknown, at: number): Outcome {
     case 'unauthorised': {
       const code = kind === 'unauthorised' ? 'remote/unauthorised' : 'remote/rejected';
       const failure = failureIn(outcome, code, at);
-      return failure === undefined ? unknownOutcome(at) : { kind, failure };
+      if (failure === undefined) return unknownOutcome(at);
+      const isSweeping = kind === 'rejected' && outcome.sweeping === true;
+      return isSweeping ? { kind, sweeping: true, failure } : { kind, failure };
     }
     default:
       return unknownOutcome(at);

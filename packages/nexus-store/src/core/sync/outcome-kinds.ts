@@ -3,6 +3,7 @@ import type { Outcome, SyncFailure } from '../model/outcome.ts';
 // What an outcome says, by itself: of the way to the server, of the server, of the entry.
 
 export type Retry = Extract<Outcome, { kind: 'retry' }>;
+export type Rejected = Extract<Outcome, { kind: 'rejected' }>;
 export type Applied = Extract<Outcome, { kind: 'applied' }>;
 
 /** True if no answer came, or one that is not our server's: a captive portal says 200. */
@@ -33,8 +34,20 @@ export function isAmbiguous(outcome: Outcome): boolean {
   return outcome.kind === 'retry' && outcome.ambiguous;
 }
 
-export function isForbidden(outcome: Outcome): outcome is Extract<Outcome, { kind: 'rejected' }> {
-  return outcome.kind === 'rejected' && outcome.failure.status === 403;
+/** True if it may have been said to anybody: a 403 often is of the user, or of a proxy. */
+export function isSweeping(outcome: Outcome): outcome is Rejected {
+  if (outcome.kind !== 'rejected') return false;
+  return outcome.sweeping === true || outcome.failure.status === 403;
+}
+
+/**
+ * What it is if somebody before the server has said it: no way to the server. A 403 is left as it is, since servers
+ * say it of entries as well.
+ */
+export function asNoWay(outcome: Outcome): Outcome {
+  if (outcome.kind !== 'rejected' || outcome.sweeping !== true) return outcome;
+  const failure: SyncFailure = { ...outcome.failure, code: 'remote/protocol' };
+  return { kind: 'retry', scope: 'endpoint', ambiguous: false, failure };
 }
 
 /** True if the server looked at the entry and could judge it. */
@@ -45,7 +58,7 @@ export function isWorking(outcome: Outcome): boolean {
     case 'too-large':
       return true;
     case 'rejected':
-      return !isForbidden(outcome);
+      return !isSweeping(outcome);
     case 'retry':
       return outcome.scope === 'entry' && !outcome.ambiguous && !isServerError(outcome);
     case 'unauthorised':

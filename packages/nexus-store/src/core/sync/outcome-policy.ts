@@ -7,14 +7,16 @@ import { moreSuspicion, suspicionOf } from '../queue/suspicion.ts';
 import { MAX_RETRY_AFTER_MS, type Block, type EndpointFailure } from './gate.ts';
 import type { Evidence } from './gate-watch.ts';
 import {
+  asNoWay,
   isAmbiguous,
-  isForbidden,
   isNoWay,
   isOfflineFailure,
   isServerError,
+  isSweeping,
   isTooLarge,
   isWorking,
   type Applied,
+  type Rejected,
   type Retry,
 } from './outcome-kinds.ts';
 import { RequestLimit } from './request-limit.ts';
@@ -47,6 +49,8 @@ export interface Judgement {
 export interface Circumstances {
   /** It was sent to see whether the endpoint works, or which entry it is that fails. */
   readonly isProbe: boolean;
+  /** Something failed since the last push that worked. */
+  readonly isDoubtful: boolean;
   /** What shows that the way works all the same. */
   readonly evidence: Evidence;
 }
@@ -82,12 +86,12 @@ export class RefusalStreaks {
   readonly failed: Streak = { units: new Set(), refunds: [] };
   /** What met no server while it was sent alone. */
   readonly unmet: Set<string> = new Set();
-  readonly forbidden: Streak = { units: new Set(), refunds: [] };
+  readonly refused: Streak = { units: new Set(), refunds: [] };
 
   /** The server accepted something, or serves somebody else now. */
   forget(): void {
     this.unmet.clear();
-    for (const streak of [this.failed, this.forbidden]) {
+    for (const streak of [this.failed, this.refused]) {
       streak.units.clear();
       streak.refunds.length = 0;
     }
@@ -129,10 +133,13 @@ export class OutcomePolicy {
   /** @param circumstances none: it was we who cut it off */
   judge(
     batch: readonly EntryRecord[],
-    outcomes: readonly Outcome[],
+    given: readonly Outcome[],
     now: number,
     circumstances?: Circumstances,
   ): Judgement {
+    const asTheWay = given.map(asNoWay);
+    // What may be said to anybody is believed as long as the way to the server works.
+    const outcomes = circumstances?.isDoubtful === true ? asTheWay : given;
     const works = outcomes.some(isWorking);
     const judgement: Judgement = {
       settlements: new Map(),
@@ -146,7 +153,7 @@ export class OutcomePolicy {
     };
     const units = new Set(batch.map(unitOf)).size;
     if (units === 1 && circumstances !== undefined) {
-      if (this.#judgeSuspect(batch, outcomes, now, circumstances, judgement)) return judgement;
+      if (this.#judgeSuspect(batch, asTheWay, now, circumstances, judgement)) return judgement;
     }
     if (outcomes.some(({ kind }) => kind === 'applied')) this.#limit.grow(batch);
     if (works) this.#streaks.forget();
@@ -184,9 +191,13 @@ export class OutcomePolicy {
       this.#limit.isolate();
       return releaseAll(outcomes.some(isAmbiguous) ? 1 : 0, first.failure);
     }
-    if (isForbidden(first) && units >= STREAK && outcomes.every(isForbidden)) {
-      judgement.endpoint = endpointFailure(first.failure);
-      return releaseAll(0, first.failure);
+    if (isSweeping(first) && units >= STREAK && outcomes.every(isSweeping)) {
+      const { failure } = asNoWay(first) as Rejected | Retry;
+      judgement.endpoint = endpointFailure(failure);
+      this.#refund(this.#streaks.refused, judgement);
+      // One that is refused beside them is one of them.
+      for (const entry of batch) this.#streaks.refused.units.add(unitOf(entry));
+      return releaseAll(0, failure);
     }
     return false;
   }
@@ -277,8 +288,8 @@ export class OutcomePolicy {
       case 'too-large':
       case 'rejected':
         settlements.set(entry.seq, bury(outcome.failure, 0));
-        if (isForbidden(outcome))
-          this.#count(this.#streaks.forbidden, entry, outcome.failure, judgement);
+        if (isSweeping(outcome))
+          this.#count(this.#streaks.refused, entry, outcome.failure, judgement);
         return;
       case 'retry':
         if (outcome.scope === 'endpoint') judgeEndpoint(entry, outcome, judgement);
@@ -322,6 +333,11 @@ export class OutcomePolicy {
     streak.refunds.push({ seq: entry.seq, expiresAt: entry.expiresAt });
     if (streak.units.size < STREAK) return;
     judgement.endpoint ??= endpointFailure(failure);
+    this.#refund(streak, judgement);
+  }
+
+  /** They were refused for the endpoint's sake. */
+  #refund(streak: Streak, judgement: Judgement): void {
     judgement.refunds = [...judgement.refunds, ...streak.refunds];
     streak.units.clear();
     streak.refunds.length = 0;

@@ -54,12 +54,11 @@ const ROWS: readonly Row[] = [
   [405, {}, 'update', { kind: 'rejected' }],
   // A whole push refused by somebody else: definite where the status says that nobody read it.
   [400, page, 'update', { ...endpoint, ...code('remote/protocol') }],
-  [400, bare, 'update', { ...endpoint, ...code('remote/protocol') }],
   [400, json, 'update', { kind: 'rejected', ...code('remote/rejected') }],
   [400, { ...page, scope: 'entry' }, 'update', { kind: 'rejected' }],
   [402, page, 'update', endpointAmbiguous],
   [403, page, 'update', { ...endpointAmbiguous, ...code('remote/protocol') }],
-  [403, bare, 'update', endpointAmbiguous],
+  [403, bare, 'update', { kind: 'rejected', sweeping: true }],
   [403, json, 'update', { kind: 'rejected' }],
   [404, page, 'delete', { ...endpointAmbiguous, ...code('remote/protocol') }],
   [405, page, 'update', endpoint],
@@ -71,6 +70,18 @@ const ROWS: readonly Row[] = [
   [431, page, 'update', endpoint],
   [451, page, 'update', endpointAmbiguous],
   [501, page, 'update', endpoint],
+  // Of the method or the headers, which no entry has a part in, or in a bare line: whoever may have said it.
+  [400, bare, 'update', { kind: 'rejected', sweeping: true }],
+  [405, json, 'delete', { kind: 'rejected', sweeping: true, ...code('remote/rejected') }],
+  [406, json, 'update', { kind: 'rejected', sweeping: true }],
+  [418, json, 'update', { kind: 'rejected', sweeping: true }],
+  [422, bare, 'update', { kind: 'rejected', sweeping: true, ...code('remote/rejected') }],
+  [501, json, 'update', { kind: 'rejected', sweeping: true }],
+  [505, bare, 'create', { kind: 'rejected', sweeping: true }],
+  [402, json, 'update', { kind: 'rejected' }],
+  [405, whole, 'update', { kind: 'rejected' }],
+  [405, { ...json, scope: 'entry' }, 'update', { kind: 'rejected' }],
+  [451, json, 'update', { kind: 'rejected' }],
   [505, page, 'update', endpoint],
   // A conflict may come without a body, and buries nothing; a page is none.
   [409, page, 'update', { ...endpointAmbiguous, ...code('remote/protocol') }],
@@ -116,11 +127,19 @@ const ROWS: readonly Row[] = [
   [511, html, 'update', endpointAmbiguous],
   [522, html, 'update', endpointAmbiguous],
   [599, {}, 'update', entryAmbiguous],
+  [500, whole, 'update', entryAmbiguous],
+  [507, json, 'update', entryAmbiguous],
+  [509, page, 'update', { ...endpointAmbiguous, ...code('remote/server') }],
+  [599, json, 'update', endpointAmbiguous],
 ];
 
 describe('the table of answers', () => {
   test.each(ROWS)('%i with %j for %s means %j', (status, more, operation, expected) => {
-    expect(classify(facts(status, more), operation)).toMatchObject(expected);
+    const outcome = classify(facts(status, more), operation);
+
+    expect(outcome).toMatchObject(expected);
+    // Whether it may be of somebody else than the server decides over a whole queue.
+    expect('sweeping' in outcome).toBe('sweeping' in expected);
   });
 
   test('has a row here for every status it knows', () => {

@@ -63,12 +63,15 @@ const UNREAD_STATUSES: ReadonlySet<number> = new Set([
   400, 405, 411, 414, 415, 417, 422, 428, 431, 501, 505,
 ]);
 
-/**
- * What is said of a request for its method or its headers, which are the same for every push: whatever says so
- * takes none at this address, in JSON as well.
- */
-const NO_PUSH_STATUSES: ReadonlySet<number> = new Set([
-  405, 406, 411, 414, 415, 417, 428, 431, 501, 505,
+/** Refusals that are about what a push carries. Others are of its method, its headers or its session. */
+const CONTENT_STATUSES: ReadonlySet<number> = new Set([400, 402, 403, 422, 451]);
+
+/** What a server says of single entries. */
+const OF_ENTRIES: ReadonlySet<AnswerClass> = new Set([
+  'conflict',
+  'entry',
+  'key-or-conflict',
+  'rejected',
 ]);
 
 /** Where one problem type says more than its status. */
@@ -148,7 +151,7 @@ export function classify(facts: AnswerFacts, operation: Operation): Outcome {
     case 'entry':
       return retry(facts, 'entry', false);
     case 'entry-ambiguous':
-      return retry(facts, 'entry', true);
+      return retry(facts, isOfTheWay(facts) ? 'endpoint' : 'entry', true);
     case 'missing':
       return missing(facts, operation);
     case 'key-or-conflict':
@@ -162,7 +165,11 @@ export function classify(facts: AnswerFacts, operation: Operation): Outcome {
     case 'upgrade-required':
       return { ...retry(facts, 'endpoint', false), upgradeRequired: true };
     case 'rejected':
-      return { kind: 'rejected', failure: failureOf(facts, 'remote/rejected') };
+      return {
+        kind: 'rejected',
+        ...(isSweeping(facts) && { sweeping: true }),
+        failure: failureOf(facts, 'remote/rejected'),
+      };
   }
 }
 
@@ -172,18 +179,23 @@ export function isRecognised(facts: Pick<AnswerFacts, 'status' | 'contentType'>)
 }
 
 /**
- * A refusal of a whole push by somebody else than a sync server: a proxy, a firewall, a web server. One that is
- * about entries comes as JSON. A conflict, or "not now", costs no entry at once, so that servers may say these
- * without a body; only a page for people is certainly no answer to a client.
+ * A refusal of a whole push by somebody else than a sync server: a proxy, a firewall, a web server. A page for people
+ * is certainly no answer to a client.
  */
-function isForeign({ scope, body, status }: AnswerFacts, meaning: AnswerClass): boolean {
-  if (scope === 'entry') return false;
-  if (meaning === 'rejected' && NO_PUSH_STATUSES.has(status)) return true;
-  if (body === undefined || body === 'json') return false;
-  if (meaning === 'rejected') return true;
-  const isOfEntries =
-    meaning === 'conflict' || meaning === 'key-or-conflict' || meaning === 'entry';
-  return isOfEntries && body === 'page';
+function isForeign({ scope, body }: AnswerFacts, meaning: AnswerClass): boolean {
+  if (scope === 'entry' || body !== 'page') return false;
+  return OF_ENTRIES.has(meaning);
+}
+
+/** Whoever stands in the way refuses like this as well: in a bare line, or whatever the push carries. */
+function isSweeping({ scope, body, status }: AnswerFacts): boolean {
+  if (scope === 'entry' || body === undefined) return false;
+  return body !== 'json' || !CONTENT_STATUSES.has(status);
+}
+
+/** Hosts and proxies have their own words for being overloaded or too slow: 509, 529, 598, 599. */
+function isOfTheWay({ scope, status }: AnswerFacts): boolean {
+  return scope === 'request' && !Object.hasOwn(CLASS_BY_STATUS, status);
 }
 
 export function failureOf(facts: AnswerFacts, code: RemoteErrorCode): SyncFailure {

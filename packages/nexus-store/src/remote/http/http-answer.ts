@@ -52,7 +52,8 @@ export function factsOf(reply: HttpReply, now: number, secrets: readonly string[
 /** Many a server forgets to say that it answers in JSON, so the text counts as well. */
 function bodyOf(text: string, contentType: string | null): AnswerBody {
   if (isJsonMediaType(contentType) || isJsonObject(parseJson(text))) return 'json';
-  return hasMediaType(contentType, 'text/html') || /^\s*</.test(text) ? 'page' : 'other';
+  // A line is often called HTML, by default.
+  return /^\s*</.test(text) ? 'page' : 'other';
 }
 
 function problemOf(

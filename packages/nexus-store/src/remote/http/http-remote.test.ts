@@ -564,9 +564,6 @@ describe('a refusal', () => {
   test.each([
     ['a page', { 'content-type': 'text/html; charset=utf-8' }, '<h1>Proxy says no'],
     ['a page without a type', {}, '\n<!doctype html>'],
-    ['a line', { 'content-type': 'text/plain' }, 'Bad Request'],
-    ['a number', { 'content-type': 'text/plain' }, '400'],
-    ['nothing', {}, ''],
   ])('that is %s is nobody’s, and is asked for once', async (_name, headers, body) => {
     let requests = 0;
     const remote = await remoteTo((request, response, text) => {
@@ -584,6 +581,35 @@ describe('a refusal', () => {
     };
     expect(outcomes).toMatchObject([foreign, foreign]);
     expect(requests).toBe(1);
+  });
+
+  test.each([
+    ['a line', { 'content-type': 'text/plain' }, 'Bad Request'],
+    ['a line that is called a page', { 'content-type': 'text/html' }, 'Bad Request'],
+    ['a number', { 'content-type': 'text/plain' }, '400'],
+    ['nothing', {}, ''],
+  ])('that is %s may be anybody’s: a few are tried one by one, many are not', async (...given) => {
+    const [, headers, body] = given;
+    const requests: number[] = [];
+    const remote = await remoteTo((request, response, text) => {
+      requests.push(idsOf(text).length);
+      answers(400, headers as Record<string, string>, body)(request, response, text);
+    });
+
+    const few = await remote.push([entry('a'), entry('b')], context());
+    const many = await remote.push(
+      ['a', 'b', 'c', 'd'].map((id) => entry(id)),
+      context(),
+    );
+
+    const refused = {
+      kind: 'rejected',
+      sweeping: true,
+      failure: { code: 'remote/rejected', status: 400 },
+    };
+    expect(few).toMatchObject([refused, refused]);
+    expect(many).toMatchObject([refused, refused, refused, refused]);
+    expect(requests).toEqual([2, 1, 1, 4]);
   });
 
   test('never tears a group apart', async () => {

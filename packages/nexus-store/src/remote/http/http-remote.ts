@@ -35,6 +35,8 @@ import type { Fetch, HttpReply, NoReply } from './transport.ts';
 const DEFAULT_MAX_BATCH = 100;
 /** A server's refusal of the whole request that one bad operation can cause: the others are sent without it. */
 const ISOLATED_STATUSES: ReadonlySet<number> = new Set([400, 422]);
+/** What is not said in JSON may be said to anybody: no more than so many entries are tried one by one for it. */
+const FEW = 3;
 const USELESS_CURSOR: ReadonlySet<string | null> = new Set([
   ProblemType.cursorExpired,
   ProblemType.cursorInvalid,
@@ -168,7 +170,8 @@ class HttpRemote implements Remote {
     const own = batch.map((entry) => this.#ask(entry, reply, facts, null));
     const isUndecided = own.every((outcome) => outcome === undefined);
     const [head, tail] = halves(batch);
-    const isIsolated = facts.body === 'json' && ISOLATED_STATUSES.has(facts.status);
+    const isOfEntry = facts.body === 'json' || (facts.body === 'other' && batch.length <= FEW);
+    const isIsolated = isOfEntry && ISOLATED_STATUSES.has(facts.status);
     if (isUndecided && tail.length > 0 && isIsolated) {
       // One bad operation must not bury the whole batch. The refusal was definite: nothing was applied.
       return [...(await this.#push(head, context)), ...(await this.#push(tail, context))];

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { memoryStorage } from '../../storage/memory/index.ts';
+import { memoryDatabase, memoryStorage } from '../../storage/memory/index.ts';
 import { BackgroundFixture, settled } from '../../testing/background-fixture.ts';
-import { fixtures } from '../../testing/backend-fixture.ts';
+import { fixtures, type BackendFixture } from '../../testing/backend-fixture.ts';
 import type { MemoryRemote } from '../../testing/memory-remote.ts';
 import { httpRemote, type WireOperation, type WirePushRequest } from './index.ts';
 import { PROBLEM_CONTENT_TYPE, ProblemType, PROTOCOL_CONTENT_TYPE } from './protocol.ts';
@@ -16,6 +16,8 @@ const page = (status: number): Response =>
   new Response('<html>Proxy says no</html>', { status, headers: { 'content-type': 'text/html' } });
 const line = (status: number): Response => new Response('no', { status });
 const nothing = (status: number): Response => new Response(null, { status });
+const json = (status: number): Response =>
+  Response.json({ detail: 'Method Not Allowed' }, { status });
 
 /** Answers in the server's place to what it does not let through. */
 type InTheWay = (operations: readonly WireOperation[]) => Response | undefined;
@@ -52,13 +54,20 @@ const PAGES = [
   501, 505,
 ];
 const BARE = [400, 403, 404, 405, 411, 415, 422, 431, 501, 505];
+/** How a framework answers a POST at an address that takes none, or none of this kind. */
+const FRAMEWORK = [404, 405, 406, 410, 411, 414, 415, 417, 418, 419, 428, 431, 501, 505];
+/** Of hosts and proxies that mean an overload or a timeout, and that no standard defines. */
+const INVENTED = [508, 509, 529, 561, 598, 599];
 
 describe('whoever refuses everything in the place of the server', () => {
   test.each([
-    ...PAGES.map((status) => ['a page', status, page] as const),
-    ...BARE.map((status) => ['a line', status, line] as const),
-    ...BARE.map((status) => ['nothing', status, nothing] as const),
-  ])('with %s and %i buries nothing, in however many runs', async (_name, status, answer) => {
+    ...PAGES.map((status) => ['a page', status, page, 'remote/protocol'] as const),
+    ...BARE.map((status) => ['a line', status, line, 'remote/protocol'] as const),
+    ...BARE.map((status) => ['nothing', status, nothing, 'remote/protocol'] as const),
+    ...FRAMEWORK.map((status) => ['JSON', status, json, 'remote/protocol'] as const),
+    ...INVENTED.map((status) => ['a page', status, page, 'remote/server'] as const),
+    ...INVENTED.map((status) => ['JSON', status, json, 'remote/server'] as const),
+  ])('with %s and %i buries nothing, in however many runs', async (_name, status, answer, code) => {
     const way = new Way();
     way.stands = () => answer(status);
     const remote = httpRemote({ url, fetch: way.fetch });
@@ -74,15 +83,87 @@ describe('whoever refuses everything in the place of the server', () => {
     expect(await fixture.backend.deadLetters()).toEqual([]);
     expect(await fixture.notes.getAll()).toHaveLength(100);
     expect(way.requests).toBeLessThan(25);
-    expect(fixture.backend.status.current.lastFailure).toMatchObject({
-      code: 'remote/protocol',
-      status,
-    });
+    expect(fixture.backend.status.current.lastFailure).toMatchObject({ code, status });
 
     way.stands = () => undefined;
     for (let run = 0; way.applied.length < 100 && run < 12; run += 1)
       await fixture.wait(fixture.backend.sync());
     expect(way.applied.toSorted()).toEqual(ids.toSorted());
+  });
+});
+
+const SWEEPING = [
+  ['a line', 400, line],
+  ['nothing', 501, nothing],
+  ['JSON', 405, json],
+] as const;
+
+describe.each(SWEEPING)('%s with %i', (_name, status, answer) => {
+  const refused = (): Way => {
+    const way = new Way();
+    way.stands = () => answer(status);
+    return way;
+  };
+
+  test('to a write that is alone is the answer to it', async () => {
+    const remote = httpRemote({ url, fetch: refused().fetch });
+    const fixture = world({ remote, store: { pull: false } });
+    await fixture.notes.save({ id: 'a' });
+
+    await fixture.wait(fixture.backend.sync());
+
+    const lastFailure = { code: 'remote/rejected', status };
+    expect(await fixture.backend.deadLetters()).toMatchObject([{ entityId: 'a', lastFailure }]);
+  });
+
+  test('to three in a row is no answer to any, and they come back', async () => {
+    const way = refused();
+    const remote = httpRemote({ url, fetch: way.fetch });
+    const fixture = world({ remote, store: { pull: false } });
+    const dead: number[] = [];
+    for (const id of ['a', 'b', 'c']) {
+      await fixture.notes.save({ id });
+      await fixture.wait(fixture.backend.sync());
+      dead.push((await fixture.backend.deadLetters()).length);
+    }
+    way.stands = () => undefined;
+
+    await fixture.wait(fixture.backend.sync());
+
+    expect(dead).toEqual([1, 2, 0]);
+    expect(way.applied).toEqual(['a', 'b', 'c']);
+  });
+
+  test('to a full request and to what is left gives back what was taken for an answer', async () => {
+    const way = refused();
+    const remote = httpRemote({ url, fetch: way.fetch });
+    const fixture = world({ remote, store: { pull: false }, batchSize: 4, concurrency: 4 });
+    await fixture.notes.saveAll(['a', 'b', 'c', 'd', 'e'].map((id) => ({ id })));
+
+    for (let run = 0; run < 12; run += 1) {
+      await fixture.wait(fixture.backend.sync());
+      expect(await fixture.backend.deadLetters()).toEqual([]);
+    }
+  });
+
+  test('to everything buries nothing in processes that live for one run each', async () => {
+    const way = refused();
+    const database = memoryDatabase();
+    let runtime: BackendFixture['runtime'] | undefined;
+    for (let day = 0; day < 20; day += 1) {
+      const fixture = world({
+        storage: memoryStorage({ database }),
+        remote: httpRemote({ url, fetch: way.fetch }),
+        store: { pull: false },
+        ...(runtime !== undefined && { runtime }),
+      });
+      if (day === 0) await fixture.notes.saveAll(['a', 'b', 'c', 'd'].map((id) => ({ id })));
+      await fixture.wait(fixture.backend.sync({ budget: '25s' }));
+      expect(await fixture.backend.deadLetters()).toEqual([]);
+      await fixture.backend.close();
+      await fixture.runtime.advance('1d');
+      runtime = fixture.runtime;
+    }
   });
 });
 
@@ -92,32 +173,37 @@ describe('whoever refuses one payload in the place of the server', () => {
     ['a page', 403, page],
     ['a line', 405, line],
     ['nothing', 501, nothing],
-  ])('with %s and %i does not stop the others', async (_name, status, answer) => {
-    const way = new Way();
-    way.stands = (operations) =>
-      operations.some(({ entityId }) => entityId === 'bad') ? answer(status) : undefined;
-    const remote = httpRemote({ url, fetch: way.fetch, events: false });
-    const fixture = world({ remote, autoSync: true, store: { pull: false } });
-    await fixture.notes.save({ id: 'bad' }, { priority: 'critical' });
-    await fixture.notes.saveAll([{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
-    await fixture.runtime.advance('10m');
-    const early = way.applied.toSorted();
+    ['JSON', 405, json],
+    ['a page', 529, page, 'remote/server'],
+  ])(
+    'with %s and %i does not stop the others',
+    async (_name, status, answer, code = 'remote/protocol') => {
+      const way = new Way();
+      way.stands = (operations) =>
+        operations.some(({ entityId }) => entityId === 'bad') ? answer(status) : undefined;
+      const remote = httpRemote({ url, fetch: way.fetch, events: false });
+      const fixture = world({ remote, autoSync: true, store: { pull: false } });
+      await fixture.notes.save({ id: 'bad' }, { priority: 'critical' });
+      await fixture.notes.saveAll([{ id: 'a' }, { id: 'b' }, { id: 'c' }]);
+      await fixture.runtime.advance('10m');
+      const early = way.applied.toSorted();
 
-    const late: number[] = [];
-    for (let day = 0; day < 30; day += 1) {
-      await fixture.notes.save({ id: `day ${day}` });
-      await fixture.runtime.advance('1d');
-      late.push(way.applied.length);
-    }
+      const late: number[] = [];
+      for (let day = 0; day < 30; day += 1) {
+        await fixture.notes.save({ id: `day ${day}` });
+        await fixture.runtime.advance('1d');
+        late.push(way.applied.length);
+      }
 
-    expect(early).toEqual(['a', 'b', 'c']);
-    expect(late).toEqual(Array.from({ length: 30 }, (_, day) => 4 + day));
-    expect(await fixture.backend.deadLetters()).toMatchObject([
-      { entityId: 'bad', attempts: 10, lastFailure: { code: 'remote/protocol', status } },
-    ]);
-    // Two an hour: the backoff holds, whatever it takes until the entry is known to be the cause.
-    expect(way.requests).toBeLessThan(30 * 24 * 2);
-  });
+      expect(early).toEqual(['a', 'b', 'c']);
+      expect(late).toEqual(Array.from({ length: 30 }, (_, day) => 4 + day));
+      expect(await fixture.backend.deadLetters()).toMatchObject([
+        { entityId: 'bad', attempts: 10, lastFailure: { code, status } },
+      ]);
+      // Two an hour: the backoff holds, whatever it takes until the entry is known to be the cause.
+      expect(way.requests).toBeLessThan(30 * 24 * 2);
+    },
+  );
 });
 
 test('a server that cannot read its cursor any more is asked for everything', async () => {
