@@ -36,6 +36,15 @@ describe('the server', () => {
     expect(response.headers.get('date')).not.toBeNull();
   });
 
+  test.each(['sync', 'sync/', '/a b', '/:id', '/*', '/a//b', '/a?b', 'http://a/sync'])(
+    'refuses %j as a path',
+    async (path) => {
+      await expect(started({ path })).rejects.toThrow(
+        new TypeError(`path must be like "/sync", not ${JSON.stringify(path)}`),
+      );
+    },
+  );
+
   test('offers the protocol at its own path only', async () => {
     const { url, port } = await started({ path: '/sync' });
 

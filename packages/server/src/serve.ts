@@ -37,11 +37,15 @@ export interface RunningServer {
 /** Readable by scripts of other origins, which see few headers otherwise. */
 const EXPOSED_HEADERS = ['date', 'retry-after', 'sync-interval', 'www-authenticate'];
 
-/** Serves the protocol and `GET /health` over HTTP. Put a proxy with TLS in front of it. */
+/**
+ * Serves the protocol and `GET /health` over HTTP. Put a proxy with TLS in front of it.
+ *
+ * @throws TypeError for an option that is none; nothing was opened
+ */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const path = requirePath(options.path ?? '');
   const { receiver } = opened(options);
   const host = options.host ?? '127.0.0.1';
-  const path = (options.path ?? '').replace(/\/+$/, '');
   const app = createApp(receiver, path, options.allowedOrigins);
   const server = createAdaptorServer({
     fetch: app.fetch,
@@ -71,6 +75,12 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     receiver,
     close: () => (closed ??= close(server, sockets, receiver, options.closeTimeoutMs ?? 10_000)),
   };
+}
+
+/** Anything else would be a pattern to the router, or part of the port in the address. */
+function requirePath(path: string): string {
+  if (/^(\/[\w.~-]+)*\/*$/.test(path)) return path.replace(/\/+$/, '');
+  throw new TypeError(`path must be like "/sync", not ${JSON.stringify(path)}`);
 }
 
 /** @throws StoreFailure if the database is not one to serve from; it is closed then, if it was opened here */
