@@ -295,6 +295,33 @@ describe('turns at draining', () => {
     expect(gone).toEqual([false, false]);
   });
 
+  test('nor one that was frozen while it looked who else takes a turn', async () => {
+    const all = opened();
+    const [frozen, thief] = [all.open(), all.open()];
+    // Somebody's turn lasts beside it: it waits a moment for that one to go.
+    const beside = deferred<void>();
+    const keeper = all.origin.openTab().browser.navigator.locks;
+    void keeper?.request(`${NAME}:beside`, {}, () => beside.promise);
+    await all.runtime.settle();
+    const first = all.turn(frozen.lock, 'frozen');
+    await all.runtime.settle();
+    frozen.context.freeze();
+    const second = all.turn(thief.lock, 'thief');
+    await all.runtime.advance('7s');
+
+    frozen.context.thaw();
+    await all.runtime.advance('1s');
+    const begun = [...all.log];
+    const isGone = frozen.lock.isGone('thief');
+    beside.resolve();
+    first.end();
+    second.end();
+    await Promise.all([first.over, second.over]);
+
+    expect(begun).toEqual(['thief begins', 'frozen begins']);
+    expect(isGone).toBe(false);
+  });
+
   test('a dead one whose lock is released a moment late is gone all the same', async () => {
     const all = opened();
     const [dead, next] = [all.open(), all.open()];

@@ -40,6 +40,8 @@ export class DrainLock {
   readonly #check: HolderCheck;
   readonly #waiting = new Set<() => void>();
   #turns = 0;
+  /** How often this context was robbed of its turn. */
+  #thefts = 0;
   /** Who is in a turn, as this context's turn began; undefined: not known. */
   #running: Set<string> | undefined;
 
@@ -122,6 +124,7 @@ export class DrainLock {
 
   /** Others take their turns beside this one, which began without them: nobody is known to be gone any more. */
   #onStolen(): void {
+    this.#thefts += 1;
     this.#running = undefined;
   }
 
@@ -135,11 +138,14 @@ export class DrainLock {
    */
   async #take<R>(locks: LockManagerLike, owner: string, body: () => Promise<R>): Promise<R> {
     this.#turns += 1;
+    const thefts = this.#thefts;
     this.#check.answer();
     let running: Promise<R> | undefined;
     try {
       await locks.request(this.#turnName(owner), {}, async () => {
-        this.#running = await this.#runningTurns(locks, owner);
+        const beside = await this.#runningTurns(locks, owner);
+        // It looked before the thief came.
+        this.#running = thefts === this.#thefts ? beside : undefined;
         running = body();
         await running.catch(() => {});
       });
