@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useSyncExternalStore } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from 'react';
 import {
   ANYTHING,
   COUNT,
@@ -44,25 +44,40 @@ export function useSyncStatus(select?: (status: SyncStatus) => unknown): unknown
 const whole = (status: SyncStatus): SyncStatus => status;
 
 function useStatus<S>(backend: StoreBackend, select: (status: SyncStatus) => S): S {
-  const pick = useMemo(() => remembering(select), [select]);
-  return useSyncExternalStore(
+  const shown = useRef<Picked<S>>(undefined);
+  const pick = useMemo(() => remembering(select, shown), [select]);
+  const value = useSyncExternalStore(
     useCallback((onChange) => backend.status.subscribe(onChange), [backend]),
     () => pick(backend.status.current),
     () => pick(INITIAL_STATUS),
   );
+  useEffect(() => {
+    shown.current = { value };
+  }, [value]);
+  return value;
 }
 
-/** A selector may make its object anew each time: what says the same is given out once. */
-function remembering<S>(select: (status: SyncStatus) => S): (status: SyncStatus) => S {
+interface Picked<S> {
+  readonly value: S;
+}
+
+/**
+ * A selector may make its object anew each time, and be made anew with each rendering: what says the same as
+ * what is shown is that.
+ */
+function remembering<S>(
+  select: (status: SyncStatus) => S,
+  shown: { readonly current: Picked<S> | undefined },
+): (status: SyncStatus) => S {
   let from: SyncStatus | undefined;
-  let last: S;
+  let last: Picked<S> | undefined;
   return (status) => {
-    if (status === from) return last;
-    const next = select(status);
-    const isSame = from !== undefined && isAlike(next, last);
+    if (last !== undefined && status === from) return last.value;
+    const value = select(status);
+    last ??= shown.current;
+    if (last === undefined || !isAlike(value, last.value)) last = { value };
     from = status;
-    if (!isSame) last = next;
-    return last;
+    return last.value;
   };
 }
 
