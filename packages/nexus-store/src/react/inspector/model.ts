@@ -16,6 +16,7 @@ import {
   type QueuePicture,
   type SectionName,
 } from './read-queue.ts';
+import { Repeated } from './repeated.ts';
 import { reportOf } from './report.ts';
 import { counted } from './words.ts';
 
@@ -39,27 +40,31 @@ const MOST = 200;
 const READ_GAP_MS = 200;
 const SLOW_GAP_MS = 1_000;
 
+/** What is shown of the doings of one user. */
+interface Seen {
+  /** Whose. */
+  readonly partition: number;
+  readonly activity: ActivityLog;
+  picture: QueuePicture | undefined;
+  explanation: Explanation | undefined;
+  message: string;
+}
+
 /** What the inspector knows and does, apart from how it looks. Everything it reads is bounded. */
 export class InspectorModel {
   readonly sources: InspectorSources;
-  readonly activity: ActivityLog = new ActivityLog();
   readonly opened: Set<EntryId> = new Set();
   readonly withPayload: Set<EntryId> = new Set();
   readonly lanes: Map<EntryId, readonly Item[]> = new Map();
   readonly limits: Record<SectionName, number>;
-  explanation: Explanation | undefined;
   history: readonly JournalRecord[] = [];
   /** Why the queue could not be read. */
   failure: string | undefined;
-  /** What was last done, for those who cannot see it. */
-  message = '';
   /** The dead letter that waits for a second click. */
   discarding: EntryId | undefined;
   tab: Tab = 'queue';
   isReportWithPayloads = false;
-  #picture: QueuePicture | undefined;
-  /** Whose queue was read. */
-  #partition: number | undefined;
+  #seen: Seen | undefined;
   readonly #onChange: () => void;
   readonly #stops: (() => void)[] = [];
   readonly #queue: Repeated;
@@ -77,9 +82,38 @@ export class InspectorModel {
     this.#slow = new Repeated(SLOW_GAP_MS, () => this.#readSlow());
   }
 
-  /** The queue as it was last read; undefined until it was, also for another user than then. */
+  /** The queue as it was last read; undefined until it was. */
   get picture(): QueuePicture | undefined {
-    return this.#partition === this.sources.backend.partition ? this.#picture : undefined;
+    return this.#ofUser.picture;
+  }
+
+  get explanation(): Explanation | undefined {
+    return this.#ofUser.explanation;
+  }
+
+  /** What happened. */
+  get activity(): ActivityLog {
+    return this.#ofUser.activity;
+  }
+
+  /** What was last done, for those who cannot see it. */
+  get message(): string {
+    return this.#ofUser.message;
+  }
+
+  /** Begins anew with each user: nobody sees what the one before did. */
+  get #ofUser(): Seen {
+    const { partition } = this.sources.backend;
+    if (this.#seen?.partition !== partition) {
+      this.#seen = {
+        partition,
+        activity: new ActivityLog(),
+        picture: undefined,
+        explanation: undefined,
+        message: '',
+      };
+    }
+    return this.#seen;
   }
 
   get status(): SyncStatus {
@@ -259,16 +293,17 @@ export class InspectorModel {
   }
 
   say(message: string): void {
-    this.message = message;
+    this.#ofUser.message = message;
     this.#onChange();
   }
 
-  /** Does something, and says what came of it. */
+  /** Does something, and says what came of it to whoever asked for it. */
   async attempt(action: () => Promise<string>): Promise<void> {
+    const seen = this.#ofUser;
     try {
-      this.say(await action());
+      seen.message = await action();
     } catch (error) {
-      this.say(`That failed: ${reasonOf(error)}`);
+      seen.message = `That failed: ${reasonOf(error)}`;
     }
     this.#looked();
   }
@@ -284,16 +319,15 @@ export class InspectorModel {
     const { backend } = this.sources;
     try {
       await backend.open();
-      const { partition } = backend;
+      const seen = this.#ofUser;
       const picture = await readQueue(backend, this.limits);
       await this.#readLanes(picture);
       this.failure = undefined;
-      this.#picture = picture;
-      this.#partition = partition;
+      seen.picture = picture;
       // Somebody else came meanwhile: this is shown to nobody.
-      if (partition !== backend.partition) this.#queue.soon();
+      if (seen !== this.#ofUser) this.#queue.soon();
     } catch (error) {
-      if (isNexusError(error, 'storage/closed')) this.#picture = undefined;
+      if (isNexusError(error, 'storage/closed')) this.#ofUser.picture = undefined;
       this.failure = reasonOf(error);
     }
     if (!this.#isStopped) this.#onChange();
@@ -319,12 +353,13 @@ export class InspectorModel {
   async #readSlow(): Promise<void> {
     const { background } = this.sources;
     if (background === undefined) return;
+    const seen = this.#ofUser;
     try {
-      this.explanation = await background.explain();
+      seen.explanation = await background.explain();
       this.history = await background.history();
     } catch {
       // The queue says what is wrong with the storage.
-      this.explanation = undefined;
+      seen.explanation = undefined;
     }
     if (!this.#isStopped) this.#onChange();
   }
@@ -333,42 +368,4 @@ export class InspectorModel {
 function reasonOf(error: unknown): string {
   if (isNexusError(error)) return `${error.code}: ${error.message}`;
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Repeats a reading when asked, one at a time, and not more often than the gap allows. */
-class Repeated {
-  readonly #gapMs: number;
-  readonly #read: () => Promise<void>;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #isReading = false;
-  #isWanted = false;
-  #isStopped = false;
-
-  constructor(gapMs: number, read: () => Promise<void>) {
-    this.#gapMs = gapMs;
-    this.#read = read;
-  }
-
-  soon(): void {
-    this.#isWanted = true;
-    if (!this.#isReading && this.#timer === undefined) void this.#go();
-  }
-
-  stop(): void {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-  }
-
-  async #go(): Promise<void> {
-    if (this.#isStopped) return;
-    this.#isWanted = false;
-    this.#isReading = true;
-    await this.#read();
-    this.#isReading = false;
-    if (this.#isStopped) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      if (this.#isWanted) void this.#go();
-    }, this.#gapMs);
-  }
 }

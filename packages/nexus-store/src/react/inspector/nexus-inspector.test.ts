@@ -3,7 +3,7 @@ import { createElement } from 'react';
 import { renderToString } from 'react-dom/server';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { memoryStorage } from '../../storage/memory/index.ts';
-import { fixtures } from '../../testing/backend-fixture.ts';
+import { answers, fixtures } from '../../testing/backend-fixture.ts';
 import { NexusProvider } from '../provider.ts';
 import { Screen, setActing } from '../fakes/screen.ts';
 import { h, patch } from './dom.ts';
@@ -71,6 +71,31 @@ test('the next user sees nothing of the queue of the one before, not even until 
 
   expect(atOnce).toBeUndefined();
   expect(JSON.stringify(model.picture)).not.toContain('of-ann');
+});
+
+test('the next user sees nothing of what happened to the one before, nor reports it', async () => {
+  const fixture = world();
+  const { backend, notes, remote } = fixture;
+  await backend.signIn('ann');
+  const model = new InspectorModel({ backend }, () => {});
+  model.start();
+  remote.answerNext(answers.rejected(422));
+  const { entry } = await notes.save({ id: 'of-ann' });
+  await fixture.wait(backend.sync());
+  await model.attempt(async () => `${entry?.id} is discarded.`);
+  const before = JSON.stringify([model.activity.newest(50), model.message]);
+
+  await backend.signIn('bob');
+  const after = JSON.stringify([model.activity.newest(50), model.message]);
+  const pulses = model.activity.pulses(model.now).filter(({ buried }) => buried > 0);
+  const report = await model.report();
+  model.stop();
+
+  expect(before).toContain('of-ann');
+  expect(before).toContain('is discarded');
+  expect(after).not.toContain('ann');
+  expect(pulses).toEqual([]);
+  expect(report).not.toContain('ann');
 });
 
 test('on a server the inspector is an empty box', () => {
