@@ -20,9 +20,23 @@ export async function credentialsOf(principal: string): Promise<Credentials | un
   return (await inStore('readonly', (store) => store.get(principal))) as Credentials | undefined;
 }
 
-/** From now on nothing can be sent from here, whoever wrote it. */
-export async function forgetCredentials(): Promise<void> {
-  await inStore('readwrite', (store) => store.clear());
+/** From now on nothing can be sent from here except what this one wrote; null: by nobody. */
+export async function forgetCredentials(except: string | null): Promise<void> {
+  await inStore('readwrite', (store) => {
+    if (except === null) return store.clear();
+    store.delete(IDBKeyRange.upperBound(except, true));
+    return store.delete(IDBKeyRange.lowerBound(except, true));
+  });
+}
+
+/**
+ * Changes credentials together with who is signed in, one tab at a time: or one would forget what another
+ * has just saved for somebody who is about to be signed in.
+ */
+export async function aloneWithCredentials<R>(change: () => Promise<R>): Promise<R> {
+  // Not there on an address without encryption.
+  const { locks } = navigator as { readonly locks?: LockManager };
+  return locks === undefined ? change() : await locks.request('field-notes.session', change);
 }
 
 async function inStore<R>(

@@ -1,7 +1,12 @@
 // Who uses the app: signing in and out, and what becomes of writes that were not sent.
 import type { PendingOnSignOut, SyncStatus } from 'nexus-store';
 import { backend } from './app-field.ts';
-import { credentialsOf, forgetCredentials, saveCredentials } from './credentials.ts';
+import {
+  aloneWithCredentials,
+  credentialsOf,
+  forgetCredentials,
+  saveCredentials,
+} from './credentials.ts';
 import { draftsOf, forgetDrafts } from './drafts/kept-drafts.ts';
 import { Observed } from './observed.ts';
 import { goInstead, paths } from './route.ts';
@@ -17,7 +22,11 @@ export interface Session {
   readonly farewell: string | null;
 }
 
-export type SignInResult = 'signed-in' | 'unknown-code' | 'offline';
+/** `failing`: the server answers, but not to this. */
+export type SignInResult = 'signed-in' | 'unknown-code' | 'offline' | 'failing';
+
+/** A network that swallows requests is not waited for longer. Unit: milliseconds. */
+const ANSWER_PATIENCE_MS = 20_000;
 
 export const session: Observed<Session> = new Observed<Session>({ user: null, farewell: null });
 
@@ -29,19 +38,33 @@ tabs.onmessage = () => location.reload();
 export async function resumeSession(): Promise<void> {
   await backend.open();
   const { principal } = backend;
-  // Ended between the two steps of signing out.
-  if (principal === null) return forgetCredentials();
+  if (principal === null) {
+    // Ended between the two steps of signing out.
+    forgetOthers().catch((error: unknown) => console.error(error));
+    return;
+  }
   const credentials = await credentialsOf(principal);
   session.set({ user: { principal, name: credentials?.name ?? principal }, farewell: null });
+}
+
+/** Forgets the credentials of everybody who is not signed in, as it is in storage: other tabs sign in and out too. */
+async function forgetOthers(): Promise<void> {
+  await aloneWithCredentials(async () => {
+    await backend.refresh();
+    await forgetCredentials(backend.principal);
+  });
 }
 
 export async function signIn(code: string): Promise<SignInResult> {
   const answer = await askWho(code);
   if (typeof answer === 'string') return answer;
   // First the credentials: the first request leaves as soon as the backend knows the user.
-  await saveCredentials({ ...answer, token: code });
-  const isAnother = backend.principal !== answer.principal;
-  await backend.signIn(answer.principal);
+  const isAnother = await aloneWithCredentials(async () => {
+    await saveCredentials({ ...answer, token: code });
+    const { principal } = backend;
+    await backend.signIn(answer.principal);
+    return principal !== answer.principal;
+  });
   // What the server has is wanted now, also where nothing that is shown asks for it.
   backend.wake();
   session.set({ user: answer, farewell: null });
@@ -50,14 +73,16 @@ export async function signIn(code: string): Promise<SignInResult> {
 }
 
 async function askWho(code: string): Promise<SignedIn | Exclude<SignInResult, 'signed-in'>> {
-  let answer: Response;
+  const headers = { authorization: `Bearer ${code}` };
   try {
-    answer = await fetch('/session', { headers: { authorization: `Bearer ${code}` } });
+    const signal = AbortSignal.timeout(ANSWER_PATIENCE_MS);
+    const answer = await fetch('/session', { headers, signal });
+    if (answer.status === 401) return 'unknown-code';
+    return answer.ok ? ((await answer.json()) as SignedIn) : 'failing';
   } catch {
+    // Also where a page of the network's own answers for the server.
     return 'offline';
   }
-  if (answer.status === 401) return 'unknown-code';
-  return answer.ok ? ((await answer.json()) as SignedIn) : 'offline';
 }
 
 export async function signOut(pending: PendingOnSignOut): Promise<void> {
@@ -73,7 +98,7 @@ export async function signOut(pending: PendingOnSignOut): Promise<void> {
   } finally {
     stop();
   }
-  await forgetCredentials();
+  await forgetOthers();
   if (pending === 'discard' && user !== null) forgetDrafts(user.principal);
   const name = user?.name ?? '';
   const hasDrafts = user !== null && draftsOf(user.principal).length > 0;

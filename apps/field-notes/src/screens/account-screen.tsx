@@ -134,7 +134,7 @@ function SignOutQuestion({ user, unsent, onClose, onLeave }: SignOutQuestionProp
     },
   ];
   return (
-    <Dialog title={`${what} not on the server yet`} onClose={onClose}>
+    <Dialog title={`${what} not on the server yet`} onClose={onClose} isBusy={isBusy}>
       <form onSubmit={(event) => void submit(event)}>
         <fieldset className="options">
           <legend>What shall become of {them}?</legend>
@@ -161,7 +161,7 @@ function SignOutQuestion({ user, unsent, onClose, onLeave }: SignOutQuestionProp
           >
             {isBusy ? 'Signing out …' : 'Sign out'}
           </button>
-          <button type="button" onClick={onClose}>
+          <button type="button" aria-disabled={isBusy} onClick={() => !isBusy && onClose()}>
             Stay
           </button>
         </div>

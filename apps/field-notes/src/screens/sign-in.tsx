@@ -8,6 +8,7 @@ const ANSWERS: Readonly<Record<Exclude<SignInResult, 'signed-in'>, string>> = {
   'unknown-code': 'The server does not know this access code.',
   offline:
     'The server cannot be reached. Signing in needs a network; after that, writing does not.',
+  failing: 'The server has a failure of its own. Try again in a while.',
 };
 
 export function SignInScreen() {
