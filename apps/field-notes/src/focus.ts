@@ -30,7 +30,18 @@ export function keepFocus(): void {
   });
 }
 
-function headingOf(part: Element | null): HTMLElement | null {
-  const here = part?.isConnected === true ? part.querySelector('h1') : null;
-  return here ?? document.querySelector<HTMLElement>('main h1');
+function headingOf(part: Element | null): HTMLElement | undefined {
+  const here = part?.isConnected === true ? headingIn(part) : undefined;
+  return here ?? mainHeading();
+}
+
+/** Where the content begins. */
+export function mainHeading(): HTMLElement | undefined {
+  const main = document.querySelector('main');
+  return main === null ? undefined : headingIn(main);
+}
+
+/** The first in sight: where there is no room for two parts, the heading of the other is hidden. */
+function headingIn(part: Element): HTMLElement | undefined {
+  return [...part.querySelectorAll('h1')].find((heading) => heading.checkVisibility());
 }

@@ -1,3 +1,4 @@
+import type { NetworkCondition } from 'nexus-store/inspectable';
 import { useSyncStatus, usePendingCount } from 'nexus-store/react';
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { remote } from './app-field.ts';
@@ -21,6 +22,11 @@ export function useOnline(): boolean {
     subscribeToNetwork,
     () => navigator.onLine && remote.network.current !== 'offline',
   );
+}
+
+/** What the inspector's switch says, in whichever tab it was switched. */
+export function useNetworkSwitch(): NetworkCondition {
+  return useSyncExternalStore(subscribeToNetwork, () => remote.network.current);
 }
 
 export function useStanding(): Standing {

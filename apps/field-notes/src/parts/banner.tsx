@@ -1,6 +1,7 @@
 import { usePendingCount, useSyncStatus } from 'nexus-store/react';
 import { useEffect, useState } from 'react';
-import { useOnline, useStanding } from '../hooks.ts';
+import { backend, remote } from '../app-field.ts';
+import { useNetworkSwitch, useOnline, useStanding } from '../hooks.ts';
 import { paths } from '../route.ts';
 import { isUnreachable } from '../words/missing-words.ts';
 import { Icon } from './icon.tsx';
@@ -11,6 +12,7 @@ export function Banner() {
   const blocked = useSyncStatus(({ blockedBy }) => blockedBy?.reason);
   const isCutOff = useSyncStatus(isUnreachable);
   const pending = usePendingCount() ?? 0;
+  const network = useNetworkSwitch();
   if (blocked === 'unauthorised')
     return (
       <div className="banner" data-tone="bad">
@@ -19,6 +21,20 @@ export function Banner() {
           The server no longer accepts your sign-in. What you write stays safe here.{' '}
           <a href={paths.account}>Sign in again</a>
         </p>
+      </div>
+    );
+  const isOff = network === 'offline';
+  if (isOff || (network === 'slow' && isOnline && !isCutOff))
+    return (
+      <div className="banner" data-tone="wait">
+        <Icon name="offline" />
+        <p>
+          <strong>The network is {SWITCHED[network].how} in the inspector.</strong>{' '}
+          {SWITCHED[network].effect} until it is switched back.
+        </p>
+        <button type="button" onClick={switchBack}>
+          Switch back
+        </button>
       </div>
     );
   if (isOnline && !isCutOff) return null;
@@ -32,6 +48,16 @@ export function Banner() {
       </p>
     </div>
   );
+}
+
+const SWITCHED = {
+  offline: { how: 'switched off', effect: 'Nothing is sent' },
+  slow: { how: 'slowed down', effect: 'Sending takes longer' },
+} as const;
+
+function switchBack(): void {
+  remote.setNetwork('normal');
+  backend.wake();
 }
 
 /** So long a state has to last before it is spoken of. Unit: milliseconds. */

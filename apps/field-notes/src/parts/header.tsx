@@ -1,3 +1,4 @@
+import { mainHeading } from '../focus.ts';
 import { paths, useRoute, type Route } from '../route.ts';
 import { useStanding } from '../hooks.ts';
 import { Icon, type IconName } from './icon.tsx';
@@ -35,7 +36,7 @@ export function Header() {
 /** The address is ours: a link into the page would be taken for a screen. */
 function skipToMain(event: { preventDefault(): void }): void {
   event.preventDefault();
-  document.querySelector<HTMLElement>('main h1')?.focus();
+  mainHeading()?.focus();
 }
 
 function Places() {

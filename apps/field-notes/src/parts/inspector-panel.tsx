@@ -1,7 +1,9 @@
 import { lazy, Suspense, useId } from 'react';
 import { remote } from '../app-field.ts';
 import { isInspectorFolded, showInspector } from '../inspector-switch.ts';
+import { reloadNewest } from '../installing.ts';
 import { useObserved } from '../observed.ts';
+import { ErrorBoundary } from './error-boundary.tsx';
 import { Icon } from './icon.tsx';
 
 // Nobody who does not ask for it loads it.
@@ -38,9 +40,12 @@ export function InspectorPanel() {
         </button>
       </div>
       <div className="inspector-body" id={bodyId} hidden={isFolded}>
-        <Suspense fallback={<p className="empty">Loading the inspector …</p>}>
-          <Inspector remote={remote} />
-        </Suspense>
+        {/* A version that is gone from the server has taken its inspector along. */}
+        <ErrorBoundary onRetry={() => void reloadNewest()}>
+          <Suspense fallback={<p className="empty">Loading the inspector …</p>}>
+            <Inspector remote={remote} />
+          </Suspense>
+        </ErrorBoundary>
       </div>
     </aside>
   );

@@ -94,6 +94,12 @@ describeInChromium('the app, for everybody', () => {
       '#/sync',
       '#/account',
     ];
+    // Something with a button is said above all of them.
+    await page.goto(`${app.server.url}/#/account`);
+    await page.getByLabel('Show the inspector').check();
+    await page.getByRole('radio', { name: 'Slow' }).check();
+    await page.getByRole('button', { name: 'Hide the inspector' }).click();
+    await page.getByRole('button', { name: 'Switch back' }).waitFor();
     const unseen: string[] = [];
     for (const hash of addresses) {
       await page.goto(`${app.server.url}/${hash}`);
@@ -131,10 +137,29 @@ describeInChromium('the app, for everybody', () => {
     expect(await focused(page)).toBe('BUTTON Save');
     // It is there, and there is nothing to do for it.
     await page.keyboard.press('Enter');
+    expect(await focused(page)).toBe('BUTTON Save');
 
     await page.getByLabel('Site').fill('Hangar 3');
     await page.getByRole('button', { name: 'Undo changes' }).press('Enter');
     await expect.poll(() => focused(page)).toBe('H1 Note');
+  });
+
+  test('takes whoever uses the keyboard to the part that is in sight on a phone', async () => {
+    const app = await start();
+    const page = await app.openSignedIn();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await writeNote(page, { title: 'Nest' });
+    await page.getByRole('button', { name: 'Close message' }).press('Enter');
+    await expect.poll(() => focused(page)).toBe('H1 Note');
+
+    await page.getByLabel('Title').focus();
+    await page.getByRole('link', { name: 'Skip to content' }).press('Enter');
+    expect(await focused(page)).toBe('H1 Note');
+
+    await page.getByRole('link', { name: 'Notes', exact: true }).first().press('Enter');
+    await page.getByRole('searchbox').waitFor();
+    await page.getByRole('link', { name: 'Skip to content' }).press('Enter');
+    expect(await focused(page)).toBe('H1 Notes');
   });
 
   test('goes to the search by / also from a filter', async () => {
