@@ -1,4 +1,5 @@
 import { NexusProvider } from 'nexus-store/react';
+import { useState } from 'react';
 import { backend, background } from './app-field.ts';
 import { isInspectorShown } from './inspector-switch.ts';
 import { takeUpdate, waitingWorker } from './installing.ts';
@@ -62,12 +63,22 @@ function Screen({ route, user }: { readonly route: Route; readonly user: SignedI
 /** A new version never takes over under somebody's hands. Drafts outlive the reload. */
 function UpdateOffer() {
   const waiting = useObserved(waitingWorker);
+  const [taken, setTaken] = useState<ServiceWorker | null>(null);
   if (waiting === null) return null;
+  const isTaken = taken === waiting;
+  const take = (): void => {
+    setTaken(waiting);
+    takeUpdate();
+  };
   return (
     <div className="banner" data-tone="good" role="status">
-      <p>A new version of Field notes is ready.</p>
-      <button type="button" onClick={takeUpdate}>
-        Reload
+      <p>
+        {isTaken
+          ? 'The new version starts as soon as nothing is sent in the background any more.'
+          : 'A new version of Field notes is ready.'}
+      </p>
+      <button type="button" aria-disabled={isTaken} onClick={take}>
+        {isTaken ? 'Reloading …' : 'Reload'}
       </button>
     </div>
   );

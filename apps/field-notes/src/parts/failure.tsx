@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { reloadNewest } from '../installing.ts';
 import { failureWords } from '../words/failure-words.ts';
 
@@ -16,9 +17,7 @@ export function Failure({
         <strong>{what}</strong> {help}
       </p>
       {needsReload ? (
-        <button type="button" onClick={() => void reloadNewest()}>
-          Reload
-        </button>
+        <ReloadButton />
       ) : (
         onRetry !== undefined && (
           <button type="button" onClick={onRetry}>
@@ -27,5 +26,19 @@ export function Failure({
         )
       )}
     </div>
+  );
+}
+
+function ReloadButton() {
+  const [isBusy, setIsBusy] = useState(false);
+  const reload = (): void => {
+    if (isBusy) return;
+    setIsBusy(true);
+    void reloadNewest();
+  };
+  return (
+    <button type="button" aria-disabled={isBusy} onClick={reload}>
+      {isBusy ? 'Reloading …' : 'Reload'}
+    </button>
   );
 }

@@ -120,8 +120,29 @@ const FORGET = `new Promise((resolve, reject) => {
   deleting.onerror = () => reject(deleting.error);
 })`;
 
+/** As on a network that swallows requests. */
+const NO_UPDATE = `ServiceWorkerRegistration.prototype.update = () => new Promise(() => {});`;
+
 describeInChromium('a device that a newer version has used', () => {
   const start = appForEachTest();
+
+  test('reloads after a while also where nobody can tell whether there is a newer one', async () => {
+    const app = await start({ hasSampleReports: false });
+    await app.browser.context.addInitScript({ content: NO_UPDATE });
+    const page = await app.openSignedIn();
+    const other = await app.open('nothing.txt');
+    await other.evaluate(NEXT_VERSION);
+    await page.clock.install();
+    await page.reload();
+    await page.getByRole('button', { name: 'Reload' }).click();
+
+    await page.getByRole('button', { name: 'Reloading …' }).waitFor();
+    const reloaded = page.waitForEvent('load');
+    await page.clock.fastForward(5_000);
+    await reloaded;
+
+    await page.getByRole('button', { name: 'Reload', exact: true }).waitFor();
+  });
 
   test('offers to reload, which helps', async () => {
     const app = await start({ hasSampleReports: false });

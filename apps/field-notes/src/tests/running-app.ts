@@ -1,5 +1,5 @@
 // The built app with its real server, and a Chromium that has it open.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { launchBrowser, type LaunchOptions, type RunningBrowser } from 'browser-harness';
@@ -7,7 +7,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { buildApp } from '../../build/build-app.ts';
 import type { FieldServerOptions } from '../../server/field-server.ts';
-import { serveApp, type ServedApp } from '../../server/serve-app.ts';
+import { serveApp, type ServeAppOptions, type ServedApp } from '../../server/serve-app.ts';
 import type { Note } from '../model/note.ts';
 
 export interface BuiltSite {
@@ -47,22 +47,39 @@ export function appForEachTest(): (options?: Omit<AppOptions, 'folder'>) => Prom
 }
 
 export class RunningApp {
-  readonly server: ServedApp;
+  server: ServedApp;
   browser: RunningBrowser;
+  readonly #served: ServeAppOptions;
 
-  constructor(server: ServedApp, browser: RunningBrowser) {
+  constructor(server: ServedApp, browser: RunningBrowser, served: ServeAppOptions) {
     this.server = server;
     this.browser = browser;
+    this.#served = served;
   }
 
   static async start({ browser, ...options }: AppOptions): Promise<RunningApp> {
-    const server = await serveApp({
-      database: ':memory:',
-      hasSampleReports: true,
-      port: 0,
-      ...options,
-    });
-    return new RunningApp(server, await launchBrowser(browser));
+    const served = { database: ':memory:', hasSampleReports: true, port: 0, ...options };
+    const server = await serveApp(served);
+    return new RunningApp(server, await launchBrowser(browser), served);
+  }
+
+  /** From now on the server has another version of the app, which says so. What it stored is gone. */
+  async release(): Promise<void> {
+    const port = Number(new URL(this.server.url).port);
+    const folder = `${this.#served.folder}-next`;
+    await cp(this.#served.folder, folder, { recursive: true });
+    const change = async (name: string, from: string | RegExp, to: string): Promise<void> => {
+      const path = join(folder, name);
+      const text = await readFile(path, 'utf8');
+      if (text.search(from) === -1) throw new Error(`nothing to change in ${name}`);
+      await writeFile(path, text.replace(from, to));
+    };
+    await change('index.html', '<html', '<html data-version="next"');
+    // The name of what the worker keeps: see `shellOf`.
+    await change('service-worker.js', /(version:\s*[`'"])[0-9a-f]{16}/, '$1next');
+    await this.server.close();
+    this.server = await serveApp({ ...this.#served, folder, port });
+    await rm(folder, { recursive: true });
   }
 
   /** Kills the browser, and starts it anew. */

@@ -207,7 +207,7 @@ describeInChromium('writing', () => {
 
   test('a title of spaces is saved as a name', async () => {
     const { app, page } = await start();
-    await writeNote(page, { title: '   ', text: 'Two metres\nat gate 14' });
+    await writeNote(page, { title: '   ', text: 'Two metres\nat gate 14', priority: 'High' });
     await openMark(page).getByText('On the server').waitFor();
 
     expect(await page.getByLabel('Title').inputValue()).toBe('Two metres');
@@ -243,7 +243,7 @@ describeInChromium('what is not saved yet', () => {
 
   test('of a note that is open in two tabs belongs to its tab', async () => {
     const { app, page: a } = await start();
-    await writeNote(a, { title: 'Nest', site: 'Hangar 3', text: 'As found' });
+    await writeNote(a, { title: 'Nest', site: 'Hangar 3', text: 'As found', priority: 'High' });
     await openMark(a).getByText('On the server').waitFor();
     const b = await app.open(new URL(a.url()).hash);
     await a.getByLabel('What did you see?').fill('Typed in A');
@@ -266,7 +266,7 @@ describeInChromium('what is not saved yet', () => {
     const profile = await createProfile();
     try {
       const { app, page: before } = await start({ browser: { profile: profile.path } });
-      await writeNote(before, { title: 'Nest', text: 'As found' });
+      await writeNote(before, { title: 'Nest', text: 'As found', priority: 'High' });
       await openMark(before).getByText('On the server').waitFor();
       // A browser that has just been started brings what a page keeps to its disk within seconds, later once a minute.
       await app.killBrowser({ profile: profile.path });
@@ -320,7 +320,7 @@ describeInChromium('what is not saved yet', () => {
 
   test('of a note that is deleted elsewhere stays, and can be saved', async () => {
     const { app, page } = await start();
-    await writeNote(page, { title: 'Nest', text: 'As found' });
+    await writeNote(page, { title: 'Nest', text: 'As found', priority: 'High' });
     await openMark(page).getByText('On the server').waitFor();
     const id = decodeURIComponent(new URL(page.url()).hash.replace('#/notes/', ''));
     await page.getByLabel('What did you see?').fill('Two metres');
