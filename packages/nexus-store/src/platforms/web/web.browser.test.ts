@@ -326,6 +326,9 @@ describeInChromium(
   },
 );
 
+/** Requests that one drain has under way at most. */
+const IN_FLIGHT = 4;
+
 describeInChromium('six tabs and the worker', () => {
   test('write 5,000 entries at once, the sending tab is frozen, another one crashes: each arrives once, in order', async () => {
     // Of their own: a browser does not get over what is done to this one. A process for each tab, too.
@@ -349,14 +352,15 @@ describeInChromium('six tabs and the worker', () => {
     const frozen = await sendingTab(tabs);
 
     const others = tabs.filter((tab) => tab !== frozen);
+    const before = site.sync.pushes.length;
     const held = site.sync.hold();
-    await untilQuiet(site.sync);
+    await site.sync.until(({ pushes }) => pushes.length >= before + IN_FLIGHT);
     const pid = processes.get(frozen) as number;
     process.kill(pid, 'SIGSTOP');
     // A browser freezes no tab in a transaction that others wait for.
     while (!(await (others[0] as Tab).app.canWrite())) {
       process.kill(pid, 'SIGCONT');
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await frozen.app.canWrite();
       process.kill(pid, 'SIGSTOP');
     }
     held.release();
@@ -531,14 +535,6 @@ async function processOf(own: RunningBrowser, { page }: Tab): Promise<number> {
   const worked = [...after].map(([id, time]) => [id, time - (before.get(id) ?? 0)] as const);
   const [most] = worked.toSorted(([, a], [, b]) => b - a);
   return (most as readonly [number, number])[0];
-}
-
-/** Resolves when the server has not been sent anything for a while. */
-async function untilQuiet(server: SyncServer): Promise<void> {
-  for (let known = -1; known !== server.pushes.length;) {
-    known = server.pushes.length;
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
 }
 
 /** Ends the process of a page as a crash does. */
