@@ -213,7 +213,9 @@ export class Disk {
 
   /** Takes the last commits back, as a loss of power does where commits are not flushed. */
   async lose(count: number): Promise<Lost> {
+    const before = this.#undo.length;
     const lost = this.#takeBack(() => count-- > 0);
+    this.hasLostCommits ||= this.#undo.length < before;
     await this.#rebuild();
     return lost;
   }
@@ -249,6 +251,7 @@ export class Disk {
       throw new Error(`what is left is no state that was promised: ${some}`);
     }
     const undone = before - this.#undo.length;
+    this.hasLostCommits ||= undone > 0;
     // What is left now is certain.
     this.#undo.length = 0;
     return { ...lost, survived, undone };
@@ -306,6 +309,8 @@ export class Disk {
     handle.kill();
   }
 
+  /** What was acknowledged is sent once more, and answered with the versions of then. */
+  hasLostCommits = false;
   /** What the product opened the database with. */
   schema: Parameters<Handle['open']>[0] | undefined;
 }
