@@ -107,6 +107,28 @@ describe('why something has not synced', () => {
     expect(reasons[0]?.message).toMatch(/^[A-Z\d].*\.$/);
   });
 
+  test.each<[string, Wish, number, RegExp]>([
+    [
+      'a wrong address',
+      { status: blocked('gate') },
+      405,
+      /^Nothing is taken: .*status 405\) was not/,
+    ],
+    [
+      'the page of a network',
+      { device: { isConnected: true }, status: blocked('offline') },
+      200,
+      /^There is a network, .*status 200\) was not/,
+    ],
+  ])('%s is told from a server that fails, with what helps', (_name, wish, status, message) => {
+    const lastFailure = { code: 'remote/protocol', status, at: NOW - 1 };
+
+    const [reason] = explain(facts({ ...wish, status: { ...wish.status, lastFailure } })).reasons;
+
+    expect(reason?.message).toMatch(message);
+    expect(reason?.action).toMatch(/sign-in first.*look at the address of the server/);
+  });
+
   test('nothing is pending, whatever the device says', () => {
     const wish: Wish = {
       status: { ...sent, lastSyncedAt: NOW - MINUTE },

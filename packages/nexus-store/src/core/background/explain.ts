@@ -2,7 +2,7 @@ import type { SyncStatus } from '../sync/sync-status.ts';
 import { pendingTotal } from '../sync/sync-status.ts';
 import type { DeviceFacts } from '../ports/device-state.ts';
 import type { BackgroundSyncConfig } from './background-sync-config.ts';
-import { fetchFailure, neverFetched, type FetchTrouble } from './fetch-trouble.ts';
+import { fetchFailure, foreignAnswer, neverFetched, type FetchTrouble } from './fetch-trouble.ts';
 import type { JournalRecord } from './journal.ts';
 import { hintedIntervalMs, type ServiceState } from './service-state.ts';
 import { hardUnmet, type UnmetConstraint } from './unmet-constraints.ts';
@@ -239,14 +239,17 @@ function offline({ device, status, hasRemote }: ExplainFacts): Reason | null {
   if (device.isConnected !== false && !isUnreachable) return null;
   const since = isUnreachable ? (status.lastFailure?.at ?? null) : null;
   const until = status.blockedBy?.until ?? null;
-  if (device.isConnected === true)
+  if (device.isConnected === true) {
+    const foreign = isUnreachable ? foreignIn(status) : undefined;
+    const why = foreign === undefined ? '' : `: ${foreign.words}`;
     return reason(
       'offline',
-      'There is a network, but the server could not be reached over it; it is tried again by itself.',
-      null,
+      `There is a network, but the server could not be reached over it${why}; it is tried again by itself.`,
+      foreign?.action ?? null,
       since,
       until,
     );
+  }
   return reason('offline', 'There is no network.', 'Connect to a network.', since, until);
 }
 
@@ -254,13 +257,20 @@ function serverFailing({ status, askedToWaitUntil }: ExplainFacts): Reason | nul
   const { blockedBy, lastFailure } = status;
   if (blockedBy?.reason !== 'gate' || askedToWaitUntil !== null) return null;
   const what = lastFailure?.status === undefined ? 'fails' : `answers ${lastFailure.status}`;
+  const foreign = foreignIn(status);
+  const why = foreign === undefined ? `The server ${what}` : `Nothing is taken: ${foreign.words}`;
   return reason(
     'server-failing',
-    `The server ${what}; it is tried again by itself.`,
-    null,
+    `${why}; it is tried again by itself.`,
+    foreign?.action ?? null,
     lastFailure?.at ?? null,
     blockedBy.until,
   );
+}
+
+/** Somebody else answered, or nobody at that address speaks the protocol. */
+function foreignIn({ lastFailure }: SyncStatus): ReturnType<typeof foreignAnswer> | undefined {
+  return lastFailure?.code === 'remote/protocol' ? foreignAnswer(lastFailure.status) : undefined;
 }
 
 /** What helps against each, and what it is called. */

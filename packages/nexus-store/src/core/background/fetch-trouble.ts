@@ -60,6 +60,16 @@ function isPaused({ blockedBy }: SyncStatus): boolean {
   return blockedBy?.reason === 'paused';
 }
 
+/** @param status of HTTP; undefined: there was none */
+export function foreignAnswer(status: number | undefined): Cause {
+  const which = status === undefined ? '' : ` (status ${status})`;
+  return {
+    words: `what answered${which} was not this server, or cannot be read`,
+    action:
+      'Open any page in a browser: the network may want a sign-in first. If it lasts everywhere, look at the address of the server.',
+  };
+}
+
 function causeOf({ code, status }: SyncFailure, isConnected: boolean | null): Cause {
   switch (code) {
     case 'remote/unauthorised':
@@ -68,14 +78,8 @@ function causeOf({ code, status }: SyncFailure, isConnected: boolean | null): Ca
       return { words: 'it asks for a newer version of the app', action: 'Update the app.' };
     case 'remote/throttled':
       return { words: 'it has asked to be left alone for a while', action: null };
-    case 'remote/protocol': {
-      const which = status === undefined ? '' : ` (status ${status})`;
-      return {
-        words: `what answered${which} was not this server, or cannot be read`,
-        action:
-          'Open any page in a browser: the network may want a sign-in first. If it lasts everywhere, look at the address of the server.',
-      };
-    }
+    case 'remote/protocol':
+      return foreignAnswer(status);
     case 'remote/rejected':
       return {
         words: `it refuses${status === undefined ? '' : ` with status ${status}`}`,
