@@ -100,7 +100,7 @@ export type {
   BackgroundSync,
   BackgroundSyncDefinition,
 } from './core/background/define-background-sync.ts';
-export type { Explanation, Reason, ReasonCode } from './core/background/explain.ts';
+export type { Explanation, Reason, ReasonCode } from './core/background/explanation.ts';
 export type { JournalRecord } from './core/background/journal.ts';
 export { noOpScheduler } from './core/background/no-op-scheduler.ts';
 export type { PlatformRun } from './core/background/platform-runs.ts';

@@ -19,7 +19,8 @@ import {
 } from './background-sync-service-options.ts';
 import type { BackgroundSyncStatus } from './background-sync-status.ts';
 import type { BackgroundSyncTask } from './background-sync-task.ts';
-import { explain, type Explanation } from './explain.ts';
+import { explain } from './explain.ts';
+import type { Explanation } from './explanation.ts';
 import type { JournalRecord } from './journal.ts';
 import { noOpScheduler } from './no-op-scheduler.ts';
 import { watchPending, watchPendingOnceOpen } from './pending-watch.ts';

@@ -22,7 +22,7 @@ import {
 } from './background-sync-service-factory.ts';
 import type { BackgroundSyncStatus } from './background-sync-status.ts';
 import type { BackgroundSyncTask } from './background-sync-task.ts';
-import type { Explanation } from './explain.ts';
+import type { Explanation } from './explanation.ts';
 import type { JournalRecord } from './journal.ts';
 import { registeredProviders } from './provider-registry.ts';
 

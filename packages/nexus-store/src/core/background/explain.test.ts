@@ -3,7 +3,8 @@ import type { Duration } from '../model/duration.ts';
 import { UNKNOWN_DEVICE } from '../ports/device-state.ts';
 import { INITIAL_STATUS, type SyncStatus } from '../sync/sync-status.ts';
 import { BackgroundSyncConfig } from './background-sync-config.ts';
-import { explain, type ExplainFacts, type ReasonCode } from './explain.ts';
+import { explain, type ExplainFacts } from './explain.ts';
+import type { ReasonCode } from './explanation.ts';
 import { newRecord, type JournalRecord } from './journal.ts';
 import { NEW_STATE } from './service-state.ts';
 

@@ -4,57 +4,9 @@ import type { DeviceFacts } from '../ports/device-state.ts';
 import type { BackgroundSyncConfig } from './background-sync-config.ts';
 import { fetchFailure, foreignAnswer, neverFetched, type FetchTrouble } from './fetch-trouble.ts';
 import type { JournalRecord } from './journal.ts';
+import type { Explanation, Reason, ReasonCode } from './explanation.ts';
 import { hintedIntervalMs, type ServiceState } from './service-state.ts';
 import { hardUnmet, type UnmetConstraint } from './unmet-constraints.ts';
-
-/** One reason why something has not synced. */
-export interface Reason {
-  readonly code: ReasonCode;
-  /** For people, in a sentence or two. */
-  readonly message: string;
-  /** What a person can do; null if only time helps. */
-  readonly action: string | null;
-  /** Epoch milliseconds since when it holds; null if unknown. */
-  readonly since: number | null;
-  /** Epoch milliseconds until when it holds; null if unknown. */
-  readonly until: number | null;
-}
-
-export type ReasonCode =
-  | 'nothing-pending'
-  | 'fetch-failed'
-  | 'unsupported'
-  | 'disabled'
-  | 'cancelled'
-  | 'not-initialized'
-  | 'paused'
-  | 'unauthorised'
-  | 'upgrade-required'
-  | 'background-refused'
-  | 'request-refused'
-  | 'standby-restricted'
-  | 'server-asked-to-wait'
-  | 'server-failing'
-  | 'offline'
-  | 'no-remote'
-  | 'constraint-unmet'
-  | 'power-saving'
-  | 'conflicts-waiting'
-  | 'dead-letters'
-  | 'run-did-not-start'
-  | 'run-was-killed'
-  | 'run-was-too-short'
-  | 'not-yet-due'
-  | 'not-woken'
-  | 'waiting-for-wake-up';
-
-/** The answer to "why has it not synced?". */
-export interface Explanation {
-  /** Writes that wait to be sent. */
-  readonly pending: number;
-  /** Most telling first. Never empty. */
-  readonly reasons: readonly Reason[];
-}
 
 export interface ExplainFacts {
   readonly now: number;

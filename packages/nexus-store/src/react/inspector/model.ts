@@ -1,4 +1,4 @@
-import type { Explanation } from '../../core/background/explain.ts';
+import type { Explanation } from '../../core/background/explanation.ts';
 import type { JournalRecord } from '../../core/background/journal.ts';
 import type { EntryId } from '../../core/model/entry.ts';
 import { isNexusError } from '../../core/model/errors.ts';

@@ -1,4 +1,4 @@
-import type { Reason } from '../../../core/background/explain.ts';
+import type { Reason } from '../../../core/background/explanation.ts';
 import { h, type VNode } from '../dom.ts';
 import type { InspectorModel } from '../model.ts';
 import { plain, reasonsOf, seconds } from '../words.ts';
