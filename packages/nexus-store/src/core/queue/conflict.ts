@@ -5,7 +5,7 @@ import { applyMutation, settleNews, settleRowOf } from './fold.ts';
 import { findEntry, laneEntries, rowOf } from './lookup.ts';
 import { baseOf, markStale, pinFollower, unpinNext } from './pins.ts';
 import { place } from './place.ts';
-import { detailOf, withDetail, type EntryRecord, type RowRecord } from './records.ts';
+import { detailOf, keyAgain, withDetail, type EntryRecord, type RowRecord } from './records.ts';
 import { recountBytes, removeEntries, setState } from './removal.ts';
 import type { UnitOfWork } from './unit-of-work.ts';
 
@@ -148,6 +148,7 @@ export async function rebaseOnOwn(
   row: RowRecord,
   remote: RemoteState,
   rules: CollectionRules,
+  newKey: () => string,
 ): Promise<void> {
   const head = row.head === null ? undefined : await findEntry(uow, row.partition, row.head);
   if (head === undefined || head.state !== null || (await mayBeSent(uow, head)))
@@ -157,7 +158,8 @@ export async function rebaseOnOwn(
   const next = sendable(head, baseOf(head, row).value, remote, rules);
   if (next !== head) {
     recountBytes(uow, head, next.payload);
-    uow.putEntry(next);
+    // A server may have kept what it refused: the key stands for that.
+    uow.putEntry({ ...next, idempotencyKey: keyAgain(head, newKey) });
   }
   await settleNews(uow, moved, rules);
 }

@@ -71,6 +71,26 @@ test('an acknowledgement that is stored late does not undo what was acknowledged
   expect(await slow.notes.get('a', { policy: 'cache-only' })).toEqual({ id: 'a', count: 3 });
 });
 
+test('what was sent in between, and is another write now, goes under another key', async () => {
+  const fixture = world({ remote: memoryRemote({ hints: false, pull: false }) });
+  const held = deferred();
+  fixture.remote.answerNext({ answerAfter: held.promise }, answers.entry(423));
+  const direct = fixture.notes.save({ id: 'a', count: 1 }, { policy: 'remote-first' });
+  await fixture.settle();
+  await fixture.notes.save({ id: 'a', count: 2 });
+  await fixture.wait(fixture.backend.sync());
+  held.resolve();
+  await fixture.wait(direct);
+  await fixture.runtime.advance('1h');
+
+  await fixture.wait(fixture.backend.sync());
+
+  const [, before, after] = fixture.remote.attempts.map(({ batch }) => batch[0]);
+  expect([before?.operation, after?.operation]).toEqual(['create', 'update']);
+  expect(after?.idempotencyKey).not.toBe(before?.idempotencyKey);
+  expect(fixture.remote.server.value('notes', 'a')).toEqual({ id: 'a', count: 2 });
+});
+
 test('writes of one entity at once go one after the other, and the last of them is kept', async () => {
   const fixture = world({ remote: memoryRemote({ hints: false, pull: false }) });
   const arrives = deferred();

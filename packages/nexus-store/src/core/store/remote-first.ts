@@ -131,7 +131,7 @@ async function storeApplied(
   const text = told === undefined ? afterMutation(before, mutation) : told;
   const fetched = { ...row, fetchedAt: uow.state.fetchedAt(core.runtime.clock.now()) };
   if (isFetched) noteAcknowledgements(uow, [{ partition, collection, entity: id, key }]);
-  if (row.depth > 0) await rebaseOnOwn(uow, fetched, { value: text, version }, rules);
+  if (row.depth > 0) await rebaseOnOwn(uow, fetched, { value: text, version }, rules, core.newKey);
   else if (text === null) uow.deleteRow(row);
   else uow.putRow({ ...fetched, value: text, version });
   return true;
