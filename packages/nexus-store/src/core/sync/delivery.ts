@@ -113,7 +113,10 @@ export class Delivery {
     let lesson: GateLesson = { kind: 'nothing' };
     if (isOwnFault) lesson = { kind: 'doubt', acquits };
     else if (!isOwnDoing) lesson = gates.lesson(endpoint, works, number);
-    if (lesson.kind === 'works' && entries.some(isSuspect)) lesson = { ...lesson, clears: true };
+    if (lesson.kind === 'works') {
+      const isUntaken = sent.outcomes.every(({ kind }) => kind !== 'applied');
+      lesson = { ...lesson, isBeside: !isProbe, isUntaken, clears: entries.some(isSuspect) };
+    }
     const end = endpoint === null ? 'settled' : endpoint.isOffline ? 'offline' : 'blocked';
     try {
       await this.#settleJudgement(judgement, lesson, sent);
@@ -185,8 +188,13 @@ export class Delivery {
     try {
       await this.#settle(settlements, lesson, refunds);
     } catch (error) {
-      if (isNexusError(error, 'queue/claim-lost') && lesson.kind !== 'nothing')
-        gates.adopt(await context.writer.write((uow) => gates.apply(uow, lesson)), lesson);
+      if (isNexusError(error, 'queue/claim-lost') && lesson.kind !== 'nothing') {
+        const gate = await context.writer.write(async (uow) => {
+          await refundEntries(context, uow, this.#claim.partition, refunds);
+          return gates.apply(uow, lesson);
+        });
+        gates.adopt(gate, lesson);
+      }
       throw error;
     }
   }

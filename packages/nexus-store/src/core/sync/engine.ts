@@ -206,6 +206,7 @@ export class Engine {
   async learn(outcome: Outcome, started: number, window: RunWindow): Promise<void> {
     // Cut off by ourselves: that says nothing.
     if (window.end !== undefined) return;
+    if (isWorking(outcome)) this.#streaks.forget();
     const lesson = this.#gates.lesson(endpointOf(outcome), isWorking(outcome), started);
     if (lesson.kind === 'nothing') return;
     const next = await this.#context.writer.write((uow) => this.#gates.apply(uow, lesson));
@@ -234,9 +235,9 @@ export class Engine {
   /** Runs `body` while nothing talks to the server; what is asked for meanwhile waits for its end. */
   async exclusively<R>(body: () => Promise<R>): Promise<R> {
     while (this.#held !== undefined) await this.#held;
-    this.#streaks.forget();
     const result = this.stop('aborted').then(() => {
       // Whoever comes next is told nothing of whoever was there.
+      this.#streaks.forget();
       this.lastSyncedAt = null;
       this.lastFailure = null;
       this.#puller.forget();

@@ -103,6 +103,10 @@ export type GateLesson =
       readonly by: 'push' | 'pull' | 'check';
       /** What was held against the entry was not its fault, nor are entries to be looked at one by one. */
       readonly clears?: boolean;
+      /** It was sent beside what opened the gate, and says nothing of that. */
+      readonly isBeside?: boolean;
+      /** Nothing was applied: what was answered is sent once more, or never again. */
+      readonly isUntaken?: boolean;
     }
   /** A request failed, and the entry that it carried is the likely cause, also of failures before (`acquits`). */
   | { readonly kind: 'doubt'; readonly acquits: boolean }
@@ -162,7 +166,12 @@ function afterFailure(
 /** The endpoint took something. A wish to be left alone that another request brought still counts. */
 function afterSuccess(
   gate: Gate,
-  { by, clears = false }: Extract<GateLesson, { kind: 'works' }>,
+  {
+    by,
+    clears = false,
+    isBeside = false,
+    isUntaken = false,
+  }: Extract<GateLesson, { kind: 'works' }>,
   partition: number,
   now: number,
 ): Gate {
@@ -170,8 +179,10 @@ function afterSuccess(
   const isDoubtful = gate.isDoubtful && !isPush;
   const worked = Math.min(ENOUGH, gate.worked + (isPush ? 1 : 0));
   const isPulling = gate.isPulling || !isPush;
-  const isFree = clears || (isPush && isOpen(gate));
-  const halvings = isFree ? 0 : Math.max(0, gate.halvings - (isPush ? 1 : 0));
+  // Put together with what broke the way before, it would never be taken.
+  const isTaken = isPush && !isUntaken;
+  const isFree = clears || (isTaken && !isBeside && isOpen(gate));
+  const halvings = isFree ? 0 : Math.max(0, gate.halvings - (isTaken ? 1 : 0));
   const isShut = gate.failure === null && gate.failures === 0 && !gate.isUpgradeRequired;
   const isKnown = isShut && !gate.unauthorised.includes(partition);
   const trace = { isDoubtful, worked, isPulling, halvings };

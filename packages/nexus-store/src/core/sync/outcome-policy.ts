@@ -75,7 +75,8 @@ const BLAME: Readonly<Record<Evidence, number>> = { others: ATTEMPT, one: 3, pul
 
 interface Streak {
   readonly units: Set<string>;
-  readonly refunds: Refund[];
+  /** One for each time that an entry was punished. */
+  refunds: readonly Refund[];
 }
 
 /**
@@ -93,7 +94,7 @@ export class RefusalStreaks {
     this.unmet.clear();
     for (const streak of [this.failed, this.refused]) {
       streak.units.clear();
-      streak.refunds.length = 0;
+      streak.refunds = [];
     }
   }
 }
@@ -138,9 +139,9 @@ export class OutcomePolicy {
     circumstances?: Circumstances,
   ): Judgement {
     const asTheWay = given.map(asNoWay);
+    const works = given.some(isWorking);
     // What may be said to anybody is believed as long as the way to the server works.
-    const outcomes = circumstances?.isDoubtful === true ? asTheWay : given;
-    const works = outcomes.some(isWorking);
+    const outcomes = circumstances?.isDoubtful === true && !works ? asTheWay : given;
     const judgement: Judgement = {
       settlements: new Map(),
       conflicts: [],
@@ -167,6 +168,11 @@ export class OutcomePolicy {
       if (isMate) judgement.settlements.set(entry.seq, release(0, outcome.failure));
       else this.#judgeOne(entry, outcome, now, judgement, delays);
     });
+    const { failed, refused } = this.#streaks;
+    for (const streak of [failed, refused]) {
+      const isOver = streak.units.size >= STREAK && streak.refunds.length > 0;
+      if (isOver) this.#refund(streak, judgement);
+    }
     return judgement;
   }
 
@@ -198,6 +204,11 @@ export class OutcomePolicy {
       // One that is refused beside them is one of them.
       for (const entry of batch) this.#streaks.refused.units.add(unitOf(entry));
       return releaseAll(0, failure);
+    }
+    if (isSweeping(first) && outcomes.every((outcome) => asNoWay(outcome) !== outcome)) {
+      // Said of all, and perhaps for the sake of one.
+      this.#limit.isolate();
+      return releaseAll(0, first.failure);
     }
     return false;
   }
@@ -330,17 +341,24 @@ export class OutcomePolicy {
   #count(streak: Streak, entry: EntryRecord, failure: SyncFailure, judgement: Judgement): void {
     if (judgement.works) return;
     streak.units.add(unitOf(entry));
-    streak.refunds.push({ seq: entry.seq, expiresAt: entry.expiresAt });
-    if (streak.units.size < STREAK) return;
-    judgement.endpoint ??= endpointFailure(failure);
-    this.#refund(streak, judgement);
+    const refund = { seq: entry.seq, expiresAt: entry.expiresAt };
+    // Somebody may have retried it since, and so given it another time to live.
+    const known = streak.refunds.map((other) => (other.seq === refund.seq ? refund : other));
+    streak.refunds = [...known, refund];
+    if (streak.units.size >= STREAK) judgement.endpoint ??= endpointFailure(failure);
   }
 
-  /** They were refused for the endpoint's sake. */
+  /** They were refused for the endpoint's sake: what is not yet buried never is. */
   #refund(streak: Streak, judgement: Judgement): void {
-    judgement.refunds = [...judgement.refunds, ...streak.refunds];
+    const { settlements } = judgement;
+    for (const refund of streak.refunds) {
+      const settlement = settlements.get(refund.seq);
+      if (settlement?.kind === 'bury')
+        settlements.set(refund.seq, release(settlement.ambiguous ?? 0, settlement.failure));
+      else judgement.refunds = [...judgement.refunds, refund];
+    }
     streak.units.clear();
-    streak.refunds.length = 0;
+    streak.refunds = [];
   }
 }
 

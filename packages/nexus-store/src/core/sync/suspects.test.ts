@@ -158,6 +158,26 @@ describe.each(BREAKS)('one entry that is met by %s', (_name, answer) => {
   });
 });
 
+test('what is answered with a conflict is not put together again with what breaks the way', async () => {
+  const fixture = world({ concurrency: 1 });
+  let conflicts = 0;
+  const theirs = (): PushAnswer => ({
+    kind: 'conflict',
+    remote: { id: 'a', text: `theirs ${conflicts}` },
+    version: `${(conflicts += 1)}`,
+  });
+  fixture.remote.answerWith(({ batch }) => {
+    if (batch.some(({ entityId }) => entityId === 'bad')) return 'lose-request';
+    return conflicts < 2 ? theirs() : 'apply';
+  });
+  await fixture.notes.saveAll([{ id: 'a', text: 'ours' }, { id: 'bad' }]);
+
+  for (let run = 0; run < 8; run += 1) await fixture.wait(fixture.backend.sync());
+
+  expect(conflicts).toBe(2);
+  expect((await fixture.backend.pendingChanges()).map(({ entityId }) => entityId)).toEqual(['bad']);
+});
+
 describe('a way that is broken for all', () => {
   test.each(BREAKS)('costs no attempt, and one request each time: %s', async (_name, answer) => {
     const fixture = world({ batchSize: 1 });
@@ -275,4 +295,23 @@ describe('a suspect', () => {
     expect(await fixture.notes.get('news', { policy: 'cache-only' })).toBeDefined();
     expect(await attemptsOf(fixture)).toEqual({ bad: 1 });
   });
+});
+
+test('what is taken beside the fifth failure does not put together again what was to be told apart', async () => {
+  const fixture = world({ batchSize: 32, concurrency: 2, store: { pull: false } });
+  breaksWith(fixture, 'bad', answers.endpoint(503));
+  await fixture.notes.saveAll([{ id: 'good' }, { id: 'bad' }]);
+  await fixture.wait(fixture.backend.sync());
+
+  for (let day = 0; day < 5; day += 1) {
+    for (let run = 0; run < 3; run += 1) {
+      await fixture.runtime.advance('6h');
+      await fixture.wait(fixture.backend.sync());
+    }
+    await fixture.notes.save({ id: `day ${day}` });
+    await fixture.runtime.advance('6h');
+    await fixture.wait(fixture.backend.sync());
+  }
+
+  expect(fixture.arrivals).toContain('create good');
 });

@@ -206,6 +206,47 @@ describe('whoever refuses one payload in the place of the server', () => {
   );
 });
 
+describe('whoever refuses one of two in the place of the server', () => {
+  test.each([
+    ['a line', 403, line],
+    ['nothing', 501, nothing],
+    ['JSON', 405, json],
+  ])('with %s and %i does not bury the other', async (_name, status, answer) => {
+    const way = new Way();
+    way.stands = (operations) =>
+      operations.some(({ entityId }) => entityId === 'bad') ? answer(status) : undefined;
+    const fixture = world({
+      remote: httpRemote({ url, fetch: way.fetch }),
+      store: { pull: false },
+    });
+    await fixture.notes.saveAll([{ id: 'bad' }, { id: 'good' }]);
+
+    await fixture.wait(fixture.backend.sync());
+
+    expect(way.applied).toEqual(['good']);
+    expect(await fixture.backend.deadLetters()).toMatchObject([{ entityId: 'bad' }]);
+    expect(way.requests).toBe(3);
+  });
+
+  test('is believed after an outage as well, once the other was taken', async () => {
+    const way = new Way();
+    way.stands = () => line(503);
+    const fixture = world({
+      remote: httpRemote({ url, fetch: way.fetch }),
+      store: { pull: false },
+    });
+    await fixture.notes.saveAll([{ id: 'bad' }, { id: 'good' }]);
+    await fixture.wait(fixture.backend.sync());
+    way.stands = (operations) =>
+      operations.some(({ entityId }) => entityId === 'bad') ? line(400) : undefined;
+
+    await fixture.wait(fixture.backend.sync());
+
+    expect(way.applied).toEqual(['good']);
+    expect(await fixture.backend.deadLetters()).toMatchObject([{ entityId: 'bad' }]);
+  });
+});
+
 test('a server that cannot read its cursor any more is asked for everything', async () => {
   const asked: (string | null)[] = [];
   let rows = ['a', 'b'];
