@@ -315,7 +315,8 @@ export class Network {
     const answer = this.#refusal(flight);
     if (answer !== undefined) {
       // What a gateway or a failing server says need not be what happened behind it.
-      const mayBeApplied = answer.status >= 500 && !answer.body.includes('busy');
+      const isDefinite = answer.status === 501 || answer.body.includes('busy');
+      const mayBeApplied = answer.status >= 500 && !isDefinite;
       return { end: 'refused', answer, isApplied: mayBeApplied && random.chance(0.5) };
     }
     return { end: 'answered', isDoubled: this.#strikes('doubled') };
@@ -330,7 +331,7 @@ export class Network {
       return problemAnswer(random.pick([500, 500, 507]), ProblemType.internal);
     }
     if (this.#strikes('unauthorised')) return problemAnswer(401, ProblemType.unauthorised);
-    if (this.#strikes('forbidden')) return problemAnswer(403, ProblemType.forbidden);
+    if (this.#strikes('forbidden')) return forbidding(random, flight);
     if (this.#strikes('outdated')) return problemAnswer(426, ProblemType.upgradeRequired);
     if (flight.operations.length > 2 && this.#strikes('too-large')) {
       return problemAnswer(413, ProblemType.tooManyOperations);
@@ -366,6 +367,22 @@ function portal(random: SeededRandom): Answer {
     { status: 302, headers: { ...html, location: 'http://portal.example/' }, body: '' },
     { status: 200, headers: { 'content-type': 'application/json' }, body: '{"ok":true}' },
     { status: 200, headers: { 'content-type': PROTOCOL_CONTENT_TYPE }, body: '{"protocol":1}' },
+  ]);
+}
+
+/** Of our server, of a framework where nobody takes pushes, of a proxy. */
+function forbidding(random: SeededRandom, { kind }: Flight): Answer {
+  // With 405 and 501 a server says that it has no stream, for good.
+  if (kind === 'events') return problemAnswer(403, ProblemType.forbidden);
+  const json = { 'content-type': 'application/json' };
+  const page = { 'content-type': 'text/html' };
+  return random.pick([
+    problemAnswer(403, ProblemType.forbidden),
+    problemAnswer(403, ProblemType.forbidden),
+    plain(random.pick([400, 403, 405, 422])),
+    { status: 405, headers: json, body: '{"detail":"Method Not Allowed"}' },
+    { status: 501, headers: {}, body: '' },
+    { status: 403, headers: page, body: '<html><title>Blocked</title></html>' },
   ]);
 }
 
