@@ -102,6 +102,8 @@ export class PullPass {
         await this.#startOver(collection);
         continue;
       }
+      // Begun by an earlier run that was cut off before its first page.
+      const laterThan = state.cursor === null ? await this.#latest(collection) : null;
       const page = await this.#fetch(collection, state);
       if (page === 'expired') {
         if (isStartedOver) throw protocolError('the server expires cursors as it gives them out');
@@ -109,7 +111,7 @@ export class PullPass {
         await this.#startOver(collection);
         continue;
       }
-      const count = await this.#store(collection, state, page, acknowledgements);
+      const count = await this.#store(collection, state, page, { laterThan, acknowledgements });
       if (count === 'overtaken') {
         if (refetches === MAX_REFETCHES) return 'overtaken';
         refetches += 1;
@@ -165,6 +167,14 @@ export class PullPass {
     }
   }
 
+  /** Later than anything fetched so far, also by a clock that was ahead of today's. */
+  async #latest(collection: string): Promise<number> {
+    const { writer, runtime } = this.#context;
+    const { partition } = this.#principal;
+    const latest = await writer.read((uow) => latestFetch(uow, partition, collection));
+    return Math.max(runtime.clock.now(), latest) + 1;
+  }
+
   /** The server no longer knows what changed since the cursor: everything is fetched, then compared. */
   async #startOver(collection: string): Promise<void> {
     const { writer, runtime } = this.#context;
@@ -189,7 +199,10 @@ export class PullPass {
     collection: string,
     state: PullState,
     page: Page,
-    acknowledgements: number,
+    {
+      laterThan,
+      acknowledgements,
+    }: { readonly laterThan: number | null; readonly acknowledgements: number },
   ): Promise<number | 'overtaken'> {
     const { writer, runtime, rulesOf } = this.#context;
     const { partition } = this.#principal;
@@ -203,10 +216,14 @@ export class PullPass {
         const news = await acknowledgedSince(uow, acknowledgements, partition, collection);
         if (page.rows.some((row) => isInDoubt(row, news))) return 'overtaken';
         await uow.preloadRows(keys);
+        // What was acknowledged since it was begun, and is not in the first page or later, is gone on the server.
+        const from = news?.size === 0 ? Math.max(laterThan ?? 0, state.sweepFrom ?? 0) : 0;
+        const sweepFrom = laterThan !== null && from > 0 ? from : state.sweepFrom;
+        if (sweepFrom !== null && sweepFrom !== state.sweepFrom)
+          uow.state.raiseFetchFloor(sweepFrom);
         const at = uow.state.fetchedAt(runtime.clock.now());
         const fresh = page.rows.filter((row) => isFresh(row, news));
         for (const row of fresh) await this.#apply(uow, collection, row, at);
-        const { sweepFrom } = state;
         const isSwept = !page.hasMore && sweepFrom !== null;
         if (isSwept) {
           await sweepRows(uow, partition, collection, sweepFrom, rulesOf(collection));

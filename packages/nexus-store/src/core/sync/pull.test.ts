@@ -408,3 +408,21 @@ test('a row that a conflict brought is gone after a full fetch that does not bri
 
   expect(await fixture.notes.getAll({}, { policy: 'cache-only' })).toEqual([]);
 });
+
+test('a first pull that was cut off long ago does not keep what was acknowledged and deleted since', async () => {
+  const fixture = world();
+  fixture.remote.pull = async () => {
+    throw new RemoteError('remote/offline', 'no network');
+  };
+  await fixture.wait(fixture.backend.sync());
+  await fixture.runtime.advance('1h');
+  await fixture.notes.save({ id: 'a' });
+  await fixture.wait(fixture.backend.sync());
+  // Others have deleted it, and the server tells a newcomer nothing of what is gone.
+  fixture.remote.pull = async () => ({ rows: [], cursor: '1', hasMore: false });
+  fixture.runtime.jumpWallClock(-1_800_000);
+
+  await fixture.wait(fixture.backend.sync());
+
+  expect(await fixture.notes.get('a', { policy: 'cache-only' })).toBeUndefined();
+});
